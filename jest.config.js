@@ -1,0 +1,9 @@
+/** Unit tests run from TypeScript through swc; tests in test/ros start real processes from dist/, so build first (npm test does). */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, sourceMaps: 'inline' }] },
+  testTimeout: 120000,
+  maxWorkers: 1,
+};
