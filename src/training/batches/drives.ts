@@ -1,0 +1,76 @@
+/** Triplets (previous, target, next) of the drives' training part, in random views. */
+import type { PreparedVideo } from '../datasets/video';
+import type { TrainingBatch } from '../losses/loss';
+import type { Random } from '../random';
+import { applyJitter, randomJitter, randomView, ViewResizer, viewIntrinsics } from './augment';
+
+export interface DriveBatchOptions {
+  strides: number[];
+  /** Lowest motion score between neighbouring frames. */
+  minMotion: number;
+  minCrop: [number, number];
+}
+
+export class DriveBatches {
+  readonly #resizer = new ViewResizer();
+  readonly #frame: Uint8Array;
+  /** Target frames per stride: those whose sources lie in the training part and that are not static. */
+  readonly #targets: { video: PreparedVideo; index: number; stride: number }[] = [];
+
+  constructor(
+    videos: PreparedVideo[],
+    private readonly options: DriveBatchOptions,
+    private readonly random: Random,
+  ) {
+    for (const video of videos) {
+      const [first, end] = video.split().train;
+      for (const stride of options.strides) {
+        for (let index = first + stride; index + stride < end; index++) {
+          if (this.#moves(video, index - stride, index + stride)) this.#targets.push({ video, index, stride });
+        }
+      }
+    }
+    if (this.#targets.length === 0) throw new Error('no drive has moving frames in its training part; lower data.min_motion');
+    this.#frame = new Uint8Array(Math.max(...videos.map((v) => v.width * v.height * 3)));
+  }
+
+  get count(): number {
+    return this.#targets.length;
+  }
+
+  #moves(video: PreparedVideo, from: number, to: number): boolean {
+    for (let i = from; i < to; i++) if (video.motion[i] < this.options.minMotion) return false;
+    return true;
+  }
+
+  next(size: number, height: number, width: number): TrainingBatch {
+    const { random, options } = this;
+    const length = 3 * height * width;
+    const frames = [0, 1, 2].map(() => new Float32Array(size * length)); // previous, target, next
+    const networkImages = new Float32Array(3 * size * length);
+    const batch: TrainingBatch = {
+      size,
+      height,
+      width,
+      intrinsics: [],
+      previous: frames[0],
+      target: frames[1],
+      next: frames[2],
+      networkImages,
+    };
+    for (let b = 0; b < size; b++) {
+      const { video, index, stride } = this.#targets[random.integer(this.#targets.length)];
+      const view = randomView(random, video.width, video.height, options.minCrop[0], options.minCrop[1]);
+      const jitter = randomJitter(random);
+      batch.intrinsics.push(viewIntrinsics(video.intrinsics, view, height, width));
+      [index - stride, index, index + stride].forEach((frameIndex, f) => {
+        video.readFrame(frameIndex, this.#frame);
+        const image = frames[f].subarray(b * length, (b + 1) * length);
+        this.#resizer.resize(this.#frame, video.width, video.height, view, image, height, width);
+        const at = (f * size + b) * length;
+        applyJitter(image, jitter, networkImages.subarray(at, at + length));
+      });
+    }
+    return batch;
+  }
+}

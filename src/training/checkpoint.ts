@@ -1,0 +1,53 @@
+/** A training run's whole state in one safetensors file: weights, averages, Adam's moments, position, random state. */
+import { readSafetensors, writeSafetensors } from '../model/safetensors';
+import type { FlatAdam } from './optimizer';
+
+/** Where a run stands; kept as text in the file's metadata. */
+export interface RunPosition {
+  recipe: string;
+  encoder: string;
+  /** Steps done in all stages together. */
+  step: number;
+  /** Adam's own count, which skipped steps do not raise. */
+  adamStep: number;
+  randomState: number;
+  seconds: number;
+}
+
+const parts = ['weights', 'average', 'firstMoment', 'secondMoment'] as const;
+
+/** Writes to a temporary file, fsyncs, renames: a crash leaves the previous checkpoint whole. */
+export function writeCheckpoint(path: string, adam: FlatAdam, position: RunPosition): void {
+  const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
+  for (const slot of adam.slots) for (const part of parts) tensors.set(`${part}:${slot.name}`, { shape: slot.variable.shape, data: slot[part] });
+  writeSafetensors(path, tensors, { format: 'depthgrad-checkpoint/1', position: JSON.stringify(position) });
+}
+
+/** @throws Error naming the file when it is damaged, not ours, or of another network */
+export function readCheckpoint(path: string, adam: FlatAdam): RunPosition {
+  const { tensors, metadata } = readSafetensors(path);
+  if (metadata.format !== 'depthgrad-checkpoint/1')
+    throw new Error(`${path} is not a depthgrad checkpoint (format "${metadata.format ?? 'none'}"); remove it or name another --out folder`);
+  for (const slot of adam.slots) {
+    const state = Object.fromEntries(
+      parts.map((part) => {
+        const tensor = tensors.get(`${part}:${slot.name}`);
+        if (!tensor) throw new Error(`${path} lacks ${part} of "${slot.name}": it was made with another network`);
+        return [part, tensor.data];
+      }),
+    ) as Record<(typeof parts)[number], Float32Array>;
+    adam.restore(slot.name, state);
+  }
+  const position = JSON.parse(metadata.position) as RunPosition;
+  adam.step = position.adamStep;
+  return position;
+}
+
+/** Averaged weights by variable name: what is evaluated and exported. */
+export function averagedWeights(path: string): { weights: Map<string, Float32Array>; position: RunPosition } {
+  const { tensors, metadata } = readSafetensors(path);
+  if (metadata.format !== 'depthgrad-checkpoint/1') throw new Error(`${path} is not a depthgrad checkpoint`);
+  const weights = new Map<string, Float32Array>();
+  for (const [name, tensor] of tensors) if (name.startsWith('average:')) weights.set(name.slice('average:'.length), tensor.data);
+  return { weights, position: JSON.parse(metadata.position) as RunPosition };
+}

@@ -1,0 +1,10 @@
+/** The loss terms a recipe can name. A new one is a file beside this and a line here. */
+import { gradientConsistency } from './gradientConsistency';
+import type { LossTerm } from './loss';
+import { photometric } from './photometric';
+import { gradientSmoothness, smoothness } from './smoothness';
+import { depthTruth, gradientTruth, poseTruth } from './supervised';
+
+const terms: LossTerm[] = [photometric, gradientConsistency, smoothness, gradientSmoothness, depthTruth, gradientTruth, poseTruth];
+
+export const lossTerms: ReadonlyMap<string, LossTerm> = new Map(terms.map((term) => [term.name, term]));

@@ -1,0 +1,85 @@
+/** A training run as one YAML file: data, network, and stages of loss terms with weights. */
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { lossTerms } from './losses';
+
+const weightsSchema = z.record(z.string(), z.number().nonnegative());
+
+const stageSchema = z.strictObject({
+  name: z.string().min(1),
+  steps: z.int().positive(),
+  height: z.int().positive().multipleOf(32),
+  width: z.int().positive().multipleOf(32),
+  batch_size: z.int().positive(),
+  learning_rate: z.number().positive(),
+  /** Learning rate at the stage's end, reached along a cosine. */
+  final_learning_rate: z.number().positive().optional(),
+  /** Factor on the encoder's learning rate; 0 freezes it. */
+  encoder_rate: z.number().nonnegative().default(1),
+  /** Share of the steps that take a batch of each data set. */
+  mix: z.strictObject({ drives: z.number().nonnegative().default(0), synthetic: z.number().nonnegative().default(0) }),
+  /** Weights of loss terms by name. A term whose needs a batch does not meet is left out of that step. */
+  losses: weightsSchema,
+});
+
+const recipeSchema = z.strictObject({
+  name: z.string().min(1),
+  description: z.string(),
+  paper: z.string().optional(),
+  seed: z.int().default(1),
+  threads: z.int().positive().default(2),
+  network: z.strictObject({
+    encoder: z.enum(['lite0', 'dispnet', 'resnet18']),
+    /** Start the encoder from ImageNet weights where there are any. */
+    pretrained: z.boolean().default(true),
+    height: z.int().positive().multipleOf(32).default(128),
+    width: z.int().positive().multipleOf(32).default(416),
+    fusion_lambda: z.number().positive().default(0.1),
+  }),
+  data: z.strictObject({
+    /** Video files; a bare name is looked for in the fetched sample drive. */
+    drives: z.array(z.string()).default([]),
+    camera: z.string().default('config/cameras/udacity.yaml'),
+    /** Distances in frames between the target and its sources, drawn evenly. */
+    strides: z.array(z.int().positive()).default([1]),
+    /** Frames whose motion score to the next is below this are static and left out. */
+    min_motion: z.number().nonnegative().default(0),
+    /** Smallest share of the frame's width and height a random crop keeps. */
+    min_crop: z.tuple([z.number().positive().max(1), z.number().positive().max(1)]).default([0.85, 0.6]),
+    synthetic_samples: z.int().positive().default(3000),
+  }),
+  optimizer: z
+    .strictObject({ clip_norm: z.number().positive().default(5), ema_decay: z.number().min(0).max(1).default(0.998) })
+    .prefault({}),
+  stages: z.array(stageSchema).min(1),
+  checkpoint_every: z.int().positive().default(200),
+  log_every: z.int().positive().default(20),
+  images_every: z.int().positive().default(200),
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+export type Stage = z.infer<typeof stageSchema>;
+
+/** @throws Error naming the file and the field that is wrong */
+export function readRecipe(path: string): Recipe {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new Error(`cannot read the recipe ${path}: ${(error as Error).message}`);
+  }
+  const result = recipeSchema.safeParse(parse(text));
+  if (!result.success) throw new Error(`recipe ${path} is not valid:\n${z.prettifyError(result.error)}`);
+  for (const stage of result.data.stages) {
+    for (const name of Object.keys(stage.losses)) {
+      if (!lossTerms.has(name))
+        throw new Error(`recipe ${path}, stage "${stage.name}": no loss "${name}"; there are ${[...lossTerms.keys()].join(', ')}`);
+    }
+    if (stage.mix.drives + stage.mix.synthetic <= 0)
+      throw new Error(`recipe ${path}, stage "${stage.name}": mix must give drives or synthetic a share above 0`);
+    if (stage.mix.drives > 0 && result.data.data.drives.length === 0)
+      throw new Error(`recipe ${path}, stage "${stage.name}": mix asks for drives but data.drives is empty`);
+  }
+  return result.data;
+}

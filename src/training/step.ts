@@ -1,0 +1,69 @@
+/** One training step: forward, the stage's losses, gradients. */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { fuse } from '../model/fusion';
+import { poseFeatureIndex, type DepthNetwork } from '../model/network';
+import { lossTerms } from './losses';
+import type { TrainingBatch, TrainingOutputs } from './losses/loss';
+
+export interface StepResult {
+  loss: number;
+  /** Unweighted value of each term, and the figures the terms report as "term/figure". */
+  scalars: Record<string, number>;
+  maps: Record<string, Float32Array>;
+  gradients: Record<string, tf.Tensor>;
+}
+
+/** Runs encoder and heads; every frame of the batch goes through the encoder in one call. */
+export function forward(network: DepthNetwork, batch: TrainingBatch): TrainingOutputs {
+  const { size, height, width } = batch;
+  const frames = batch.next ? 3 : 2;
+  const images = tf.tensor4d(batch.networkImages, [frames * size, height, width, 3]);
+  const features = network.encode(images);
+  const ofFrames = (map: tf.Tensor4D, first: number, count: number): tf.Tensor4D =>
+    tf.slice(map, [first * size, 0, 0, 0], [count * size, map.shape[1], map.shape[2], map.shape[3]]);
+  const targetFeatures = features.map((map) => ofFrames(map, 1, 1));
+  const poseFeatures = features[poseFeatureIndex];
+  const poses = network.estimatePose(ofFrames(poseFeatures, 0, frames - 1), ofFrames(poseFeatures, 1, frames - 1));
+  const logDisparity = network.decodeDepth(targetFeatures);
+  const gradient = network.decodeGradient(targetFeatures);
+  return {
+    logDisparity,
+    gradient,
+    fused: fuse(logDisparity, gradient, network.config.fusionLambda),
+    poseFromPrevious: tf.slice(poses, [0, 0], [size, 6]),
+    poseToNext: batch.next ? tf.slice(poses, [size, 0], [size, 6]) : undefined,
+  };
+}
+
+/**
+ * @param weights of the loss terms by name; a term whose needs the batch does not meet is left out
+ * @returns gradients the caller must dispose of
+ */
+export function computeStep(
+  network: DepthNetwork,
+  variables: tf.Variable[],
+  batch: TrainingBatch,
+  weights: Record<string, number>,
+): StepResult {
+  const scalars: Record<string, number> = {};
+  const maps: Record<string, Float32Array> = {};
+  const { value, grads } = tf.variableGrads(() => {
+    const outputs = forward(network, batch);
+    const parts: tf.Scalar[] = [];
+    for (const [name, weight] of Object.entries(weights)) {
+      const term = lossTerms.get(name);
+      if (!term) throw new Error(`no loss "${name}"`);
+      if (weight === 0 || (term.needs === 'next' && !batch.next) || (term.needs === 'truth' && !batch.truth)) continue;
+      const result = term.compute(outputs, batch);
+      parts.push(tf.mul(result.value, weight) as tf.Scalar);
+      scalars[name] = result.value.dataSync()[0];
+      for (const [key, figure] of Object.entries(result.scalars ?? {})) scalars[`${name}/${key}`] = figure;
+      Object.assign(maps, result.maps);
+    }
+    if (parts.length === 0) throw new Error(`none of the losses ${Object.keys(weights).join(', ')} fits this batch`);
+    return (parts.length === 1 ? parts[0] : tf.addN(parts)) as tf.Scalar;
+  }, variables);
+  const loss = value.dataSync()[0];
+  value.dispose();
+  return { loss, scalars, maps, gradients: grads };
+}
