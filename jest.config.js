@@ -3,7 +3,11 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, sourceMaps: 'inline' }] },
+  transform: {
+    '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, sourceMaps: 'inline' }],
+    '/node-av/.+\\.js$': '<rootDir>/test/support/nodeAvTransform.js',
+  },
+  transformIgnorePatterns: ['/node_modules/(?!node-av/)'],
   testTimeout: 120000,
   maxWorkers: 1,
 };
