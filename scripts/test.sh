@@ -4,9 +4,17 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
 bash scripts/build.sh
+failures=0
 echo "test: lint ..." >&2
-npm run --silent lint
+npm run --silent lint || { echo "test: lint failed (npm run format mends what is only layout)" >&2; failures=1; }
 set +u
 . scripts/env.sh
 set -u
-exec node node_modules/jest/bin/jest.js "$@"
+results=$(mktemp)
+trap 'rm -f "$results"' EXIT
+node node_modules/jest/bin/jest.js --json --outputFile="$results" "$@" >/dev/null || failures=1
+node -e '
+const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8") || "{}");
+if (numRuntimeErrorTestSuites) console.log(`${numRuntimeErrorTestSuites} test files could not be run`);
+console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`);' "$results"
+exit $failures

@@ -18,9 +18,12 @@ if [ "$DG_ROS_KIND" = wheels ]; then
   DG_ROS_PREFIX=$DG_CACHE/ros/$DG_ROS_KEY
   DG_PYTHON=$DG_ROS_PREFIX/bin/python
 else
-  # The overlay this checkout adds to the path must not change the key of the ROS 2 underneath.
-  DG_ROS_UNDERLAY=$(printf %s "$AMENT_PREFIX_PATH" | tr : '\n' | grep -vF "$DG_CACHE/interfaces/" | paste -sd:)
-  DG_ROS_KEY=$DG_ROS_DISTRO-$(printf %s "$DG_ROS_UNDERLAY" | dg_hash -)
+  # What is built belongs to the ROS 2 that was sourced, not to the workspaces sourced over it.
+  dg_prefix=$(printf '%s\n' "$AMENT_PREFIX_PATH" | tr : '\n' | while read -r dg_prefix; do
+    if [ -f "$dg_prefix/share/rclpy/package.xml" ]; then echo "$dg_prefix" && break; fi
+  done)
+  DG_ROS_KEY=$DG_ROS_DISTRO-$(printf %s "$dg_prefix" | dg_hash -)
+  unset dg_prefix
   DG_ROS_PREFIX=
   DG_PYTHON=$DG_CACHE/python/$DG_ROS_KEY/bin/python
 fi

@@ -1,0 +1,58 @@
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
+import importX from 'eslint-plugin-import-x';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** The import direction of docs/architecture.md: what each folder may import besides itself. Entry points (src/demo, bench, src/cli.ts) see everything. */
+const mayImport = {
+  geometry: [],
+  media: ['geometry'],
+  model: ['geometry'],
+  training: ['geometry', 'media', 'model'],
+  inference: ['geometry'],
+  nodes: ['geometry', 'media', 'inference'],
+};
+const folders = [...Object.keys(mayImport), 'demo', 'cli.ts'];
+
+const zones = Object.entries(mayImport).flatMap(([folder, allowed]) =>
+  folders
+    .filter((other) => other !== folder && !allowed.includes(other))
+    .map((other) => ({
+      target: `./src/${folder}`,
+      from: `./src/${other}`,
+      message: `src/${folder} must not import src/${other}: see docs/architecture.md.`,
+    })),
+);
+
+export default defineConfig(
+  {
+    ignores: [
+      'dist/',
+      'node_modules/',
+      'coverage/',
+      'runs/',
+      'out/',
+      'build/',
+      'install/',
+      'log/',
+      '**/*.js',
+      '**/*.mjs',
+      '**/*.cjs',
+    ],
+  },
+  {
+    files: ['src/**/*.ts', 'bench/**/*.ts', 'test/**/*.ts'],
+    extends: [tseslint.configs.strict],
+    plugins: { 'import-x': importX },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver({ project: './tsconfig.json' })] },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones }],
+      'import-x/no-cycle': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      // Typed arrays are indexed inside their bounds all over the geometry: the assertion is what noUncheckedIndexedAccess would cost.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+);
