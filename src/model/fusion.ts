@@ -23,7 +23,10 @@ const bases = new Map<string, Basis>();
 export function inverseSpectrum(height: number, width: number, lambda: number): Float32Array {
   const ofRows = neumannEigenvalues(height);
   const ofColumns = neumannEigenvalues(width);
-  return Float32Array.from({ length: height * width }, (_, i) => 1 / (lambda + ofRows[Math.floor(i / width)] + ofColumns[i % width]));
+  return Float32Array.from(
+    { length: height * width },
+    (_, i) => 1 / (lambda + ofRows[Math.floor(i / width)] + ofColumns[i % width]),
+  );
 }
 
 function basisFor(height: number, width: number, lambda: number): Basis {
@@ -64,7 +67,10 @@ export function fuse(logDisparity: tf.Tensor4D, gradient: tf.Tensor4D, lambda: n
   const [b, h, w] = logDisparity.shape;
   const { rows, columns, inverse } = basisFor(h, w, lambda);
   const swap = (x: tf.Tensor3D): tf.Tensor3D => tf.transpose(x, [0, 2, 1]) as tf.Tensor3D;
-  const right = tf.add(tf.mul(tf.reshape(logDisparity, [b, h, w]), lambda), adjointDifferences(gradient)) as tf.Tensor3D;
+  const right = tf.add(
+    tf.mul(tf.reshape(logDisparity, [b, h, w]), lambda),
+    adjointDifferences(gradient),
+  ) as tf.Tensor3D;
   const spectrum = swap(alongLast(swap(alongLast(right, columns, true)), rows, true));
   const solved = tf.mul(spectrum, inverse) as tf.Tensor3D;
   const back = alongLast(swap(alongLast(swap(solved), rows, false)), columns, false);

@@ -23,7 +23,7 @@ export function writeFileAtomically(path: string, chunks: Iterable<Uint8Array>):
     const file = openSync(temporary, 'w');
     try {
       for (const chunk of chunks) {
-        for (let done = 0; done < chunk.length; ) done += writeSync(file, chunk, done, chunk.length - done);
+        for (let done = 0; done < chunk.length;) done += writeSync(file, chunk, done, chunk.length - done);
       }
       fsyncSync(file);
     } finally {
@@ -43,12 +43,17 @@ export function writeFileAtomically(path: string, chunks: Iterable<Uint8Array>):
 }
 
 /** @throws Error naming the file when it cannot be written; the previous file then stays */
-export function writeSafetensors(path: string, tensors: ReadonlyMap<string, NamedTensor>, metadata: Record<string, string> = {}): void {
+export function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, NamedTensor>,
+  metadata: Record<string, string> = {},
+): void {
   const header: Record<string, HeaderEntry | Record<string, string>> = { __metadata__: metadata };
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
     const size = shape.reduce((product, side) => product * side, 1);
-    if (size !== data.length) throw new Error(`tensor "${name}" has ${data.length} numbers but shape [${shape.join(', ')}]`);
+    if (size !== data.length)
+      throw new Error(`tensor "${name}" has ${data.length} numbers but shape [${shape.join(', ')}]`);
     header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }
@@ -73,14 +78,17 @@ export function readSafetensors(path: string): { tensors: Map<string, NamedTenso
   }
   if (file.length < 8) fail(`it has only ${file.length} bytes`);
   const headerLength = Number(file.readBigUInt64LE(0));
-  if (headerLength < 2 || headerLength > file.length - 8) fail('its header length does not fit the file (truncated, or another format)');
+  if (headerLength < 2 || headerLength > file.length - 8)
+    fail('its header length does not fit the file (truncated, or another format)');
   let header: Record<string, HeaderEntry>;
   try {
     header = JSON.parse(file.toString('utf8', 8, 8 + headerLength)) as Record<string, HeaderEntry>;
   } catch {
     return fail('its header is not JSON');
   }
-  const { __metadata__: metadata, ...entries } = header as Record<string, HeaderEntry> & { __metadata__?: Record<string, string> };
+  const { __metadata__: metadata, ...entries } = header as Record<string, HeaderEntry> & {
+    __metadata__?: Record<string, string>;
+  };
   const tensors = new Map<string, NamedTensor>();
   for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(entries)) {
     if (dtype !== 'F32') fail(`tensor "${name}" is ${dtype}; only F32 is read`);

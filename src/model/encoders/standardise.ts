@@ -1,0 +1,73 @@
+/**
+ * Centres and scales what EfficientNet-Lite0's stages hand on, without changing the function the encoder computes.
+ *
+ * With batch normalisation folded in, the stages' linear outputs have means of up to 80 and deviations of 2 to 16 (measured on the
+ * drives): fine for the next block, which was trained on them, but a decoder that starts on such inputs learns almost nothing of
+ * them for thousands of steps. A stage's output is read by 1x1 convolutions only, so f' = (f - mean) / deviation can be undone
+ * exactly in their weights: project gets W / s and (b - m) / s, expand gets W * s and b + W m.
+ */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import type { DepthNetwork } from '../network';
+import { lite0Blocks } from './lite0';
+
+/** Runs of blocks joined by residual additions: they share one scale. */
+function stages(): number[][] {
+  const runs: number[][] = [];
+  lite0Blocks.forEach((block, i) => {
+    const joins = block.stride === 1 && block.inputs === block.outputs;
+    if (joins) runs[runs.length - 1].push(i);
+    else runs.push([i]);
+  });
+  return runs;
+}
+
+/** Name of the layer that gives a block's output. */
+function outputLayer(index: number): string {
+  const block = lite0Blocks[index];
+  return block.stride === 1 && block.inputs === block.outputs ? `${block.name}/add` : `${block.name}/project`;
+}
+
+/** @param images rgb [b,h,w,3] in 0..1 to measure on; a few frames of any place will do */
+export function standardiseLite0(network: DepthNetwork, images: tf.Tensor4D): void {
+  const runs = stages();
+  const lasts = runs.map(
+    (run) => network.encoder.getLayer(outputLayer(run[run.length - 1])).output as tf.SymbolicTensor,
+  );
+  const probe = tf.model({ inputs: network.encoder.inputs, outputs: lasts });
+  const statistics = tf.tidy(() =>
+    (probe.predict(images) as tf.Tensor4D[]).map((map) => {
+      const { mean, variance } = tf.moments(map, [0, 1, 2]);
+      return { mean: mean.dataSync().slice(), deviation: tf.sqrt(tf.add(variance, 1e-6)).dataSync().slice() };
+    }),
+  );
+  const weights = network.getWeights();
+  const get = (name: string): Float32Array => {
+    const values = weights.get(name);
+    if (!values) throw new Error(`standardiseLite0: the network has no "${name}"; is it a lite0?`);
+    return values;
+  };
+  runs.forEach((run, stage) => {
+    const { mean, deviation } = statistics[stage];
+    const channels = mean.length;
+    run.forEach((index, position) => {
+      const kernel = get(`${lite0Blocks[index].name}/project/kernel`); // [1,1,in,channels]
+      for (let i = 0; i < kernel.length; i++) kernel[i] /= deviation[i % channels];
+      const bias = get(`${lite0Blocks[index].name}/project/bias`);
+      // Only the run's first block carries the shift: the residual additions hand it on.
+      for (let c = 0; c < channels; c++) bias[c] = (bias[c] - (position === 0 ? mean[c] : 0)) / deviation[c];
+      const reader = index + 1;
+      if (reader >= lite0Blocks.length) return;
+      const expand = get(`${lite0Blocks[reader].name}/expand/kernel`); // [1,1,channels,out]
+      const expandBias = get(`${lite0Blocks[reader].name}/expand/bias`);
+      const outputs = expandBias.length;
+      for (let c = 0; c < channels; c++) {
+        for (let o = 0; o < outputs; o++) {
+          const w = expand[c * outputs + o];
+          expandBias[o] += w * mean[c];
+          expand[c * outputs + o] = w * deviation[c];
+        }
+      }
+    });
+  });
+  network.setWeights(weights);
+}

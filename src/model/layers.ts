@@ -1,0 +1,213 @@
+/**
+ * The few building blocks every encoder and head is made of, and the custom layers between them. The ONNX exporter knows
+ * exactly these layer kinds, so a network made through `NetworkBuilder` can always be exported.
+ */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+
+export type Activation = 'linear' | 'relu' | 'relu6';
+
+/** How one layer's variables start: weights of standard deviation `gain / sqrt(fan in)`, and a constant bias. */
+export interface LayerStart {
+  gain: number;
+  bias: number;
+  /** Groups of this many neighbouring output channels start equal (phases of a depth-to-space output). */
+  equalOutputs: number;
+}
+
+export interface ConvOptions {
+  kernel: number;
+  stride?: 1 | 2;
+  activation?: Activation;
+  /** Default sqrt(2) before a rectifier (He), 1 otherwise. */
+  gain?: number;
+  bias?: number;
+  equalOutputs?: number;
+}
+
+/**
+ * Makes convolution layers and remembers how each of them starts. Padding is 'same' as TensorFlow defines it (what the
+ * ImageNet weights of EfficientNet-Lite0 were trained with). No batch normalisation anywhere: its running statistics
+ * would have to be kept right during adaptation.
+ */
+export class NetworkBuilder {
+  /** By layer name. */
+  readonly starts = new Map<string, LayerStart>();
+
+  conv(input: tf.SymbolicTensor, name: string, filters: number, options: ConvOptions): tf.SymbolicTensor {
+    this.#remember(name, options);
+    return tf.layers
+      .conv2d({
+        name,
+        filters,
+        kernelSize: options.kernel,
+        strides: options.stride ?? 1,
+        padding: 'same',
+        activation: options.activation ?? 'linear',
+        kernelInitializer: 'zeros',
+      })
+      .apply(input) as tf.SymbolicTensor;
+  }
+
+  depthwise(input: tf.SymbolicTensor, name: string, options: ConvOptions): tf.SymbolicTensor {
+    this.#remember(name, options);
+    return tf.layers
+      .depthwiseConv2d({
+        name,
+        kernelSize: options.kernel,
+        strides: options.stride ?? 1,
+        padding: 'same',
+        activation: options.activation ?? 'linear',
+        depthwiseInitializer: 'zeros',
+      })
+      .apply(input) as tf.SymbolicTensor;
+  }
+
+  /** Doubles height and width by repeating pixels. */
+  up(input: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+    return tf.layers.upSampling2d({ name, size: [2, 2], interpolation: 'nearest' }).apply(input) as tf.SymbolicTensor;
+  }
+
+  /** `up(input)` beside `skip`; one row or column is cut off where the skip's size is odd. */
+  upConcat(input: tf.SymbolicTensor, skip: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+    const cropped = new CropTo(`${name}/crop`).apply([this.up(input, `${name}/up`), skip]) as tf.SymbolicTensor;
+    return this.concat([cropped, skip], `${name}/concat`);
+  }
+
+  concat(inputs: tf.SymbolicTensor[], name: string): tf.SymbolicTensor {
+    return tf.layers.concatenate({ name, axis: -1 }).apply(inputs) as tf.SymbolicTensor;
+  }
+
+  add(inputs: tf.SymbolicTensor[], name: string): tf.SymbolicTensor {
+    return tf.layers.add({ name }).apply(inputs) as tf.SymbolicTensor;
+  }
+
+  relu(input: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+    return tf.layers.activation({ name, activation: 'relu' }).apply(input) as tf.SymbolicTensor;
+  }
+
+  /** 3x3 maximum at stride 2. */
+  maxPool(input: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+    return tf.layers.maxPooling2d({ name, poolSize: 3, strides: 2, padding: 'same' }).apply(input) as tf.SymbolicTensor;
+  }
+
+  #remember(name: string, options: ConvOptions): void {
+    if (this.starts.has(name)) throw new Error(`layer name '${name}' is used twice`);
+    const rectified = (options.activation ?? 'linear') !== 'linear';
+    this.starts.set(name, {
+      gain: options.gain ?? (rectified ? Math.SQRT2 : 1),
+      bias: options.bias ?? 0,
+      equalOutputs: options.equalOutputs ?? 1,
+    });
+  }
+}
+
+/** A layer without variables whose numbers live in `settings`, so that the exporter can read them. */
+abstract class FixedLayer<Settings extends object> extends tf.layers.Layer {
+  readonly settings: Settings;
+
+  constructor(name: string, settings: Settings) {
+    super({ name });
+    this.settings = settings;
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), settings: { ...this.settings } as unknown as tf.serialization.ConfigDict };
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => this.compute(Array.isArray(inputs) ? inputs[0] : inputs));
+  }
+
+  protected abstract compute(input: tf.Tensor): tf.Tensor;
+}
+
+/** y = x * scale + offset; a list gives one number per channel. */
+export class Affine extends FixedLayer<{ scale: number | number[]; offset: number | number[] }> {
+  static readonly className = 'Affine';
+
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    return inputShape;
+  }
+
+  protected compute(input: tf.Tensor): tf.Tensor {
+    return input.mul(this.settings.scale).add(this.settings.offset);
+  }
+}
+
+/** [b, h, w, 4] -> [b, 2h, 2w, 1]: channel 2 i + j goes to row 2 v + i, column 2 u + j. */
+export class DepthToSpace extends FixedLayer<Record<string, never>> {
+  static readonly className = 'DepthToSpace';
+
+  constructor(name: string) {
+    super(name, {});
+  }
+
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    const [batch, height, width] = inputShape;
+    return [batch, height === null ? null : 2 * height, width === null ? null : 2 * width, 1];
+  }
+
+  protected compute(input: tf.Tensor): tf.Tensor {
+    const [batch, height, width] = input.shape;
+    // Through reshape and transpose, because tf.depthToSpace has no gradient.
+    return input
+      .reshape([batch, height, width, 2, 2])
+      .transpose([0, 1, 3, 2, 4])
+      .reshape([batch, 2 * height, 2 * width, 1]);
+  }
+}
+
+/** u = ln(1/far) + (ln(1/near) - ln(1/far)) * sigmoid(x): log-disparity between two depths in metres. */
+export class LogDisparity extends FixedLayer<{ near: number; far: number }> {
+  static readonly className = 'LogDisparity';
+
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    return inputShape;
+  }
+
+  protected compute(input: tf.Tensor): tf.Tensor {
+    const { near, far } = this.settings;
+    return input
+      .sigmoid()
+      .mul(Math.log(far / near))
+      .sub(Math.log(far));
+  }
+}
+
+/** [b, h, w, c] -> [b, c]. */
+export class SpatialMean extends FixedLayer<Record<string, never>> {
+  static readonly className = 'SpatialMean';
+
+  constructor(name: string) {
+    super(name, {});
+  }
+
+  override computeOutputShape(inputShape: tf.Shape): tf.Shape {
+    return [inputShape[0], inputShape[3]];
+  }
+
+  protected compute(input: tf.Tensor): tf.Tensor {
+    return input.mean([1, 2]);
+  }
+}
+
+/** [x, like] -> the top left part of x that has like's height and width. */
+export class CropTo extends tf.layers.Layer {
+  static readonly className = 'CropTo';
+
+  constructor(name: string) {
+    super({ name });
+  }
+
+  override computeOutputShape(inputShapes: tf.Shape[]): tf.Shape {
+    const [[batch, , , channels], [, height, width]] = inputShapes;
+    return [batch, height, width, channels];
+  }
+
+  override call(inputs: tf.Tensor[]): tf.Tensor {
+    const [x, like] = inputs as tf.Tensor4D[];
+    const [batch, height, width, channels] = x.shape;
+    if (height === like.shape[1] && width === like.shape[2]) return x;
+    return x.slice([0, 0, 0, 0], [batch, like.shape[1], like.shape[2], channels]);
+  }
+}

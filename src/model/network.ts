@@ -1,0 +1,186 @@
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { encoderByName, type EncoderName } from './encoders/index';
+import { buildDepthHead } from './heads/depth';
+import { buildGradientHead, gradientStrides } from './heads/gradient';
+import { buildPoseHead } from './heads/pose';
+import { Affine, NetworkBuilder } from './layers';
+import { startingValues } from './start';
+
+export type { EncoderName } from './encoders/index';
+
+export interface NetworkConfig {
+  encoder: EncoderName;
+  /** Pixels; multiples of 8. The size the network is exported for; its weights work at any other multiple of 8. */
+  height: number;
+  width: number;
+  /** Of the starting weights. */
+  seed: number;
+  /** Weight of the depth head against the gradient head in their fusion (fusion.ts); default 0.1. */
+  fusionLambda?: number;
+}
+
+export interface DepthOutputs {
+  /** [b, h, w, 1], u0 = ln(1/Z), Z in metres up to the network's scale. */
+  logDisparity: tf.Tensor4D;
+  /** [b, h, w, 2], forward differences of log-disparity along columns and rows. */
+  gradient: tf.Tensor4D;
+}
+
+export const variableGroups = ['encoder', 'depth', 'gradient', 'pose'] as const;
+export type VariableGroup = (typeof variableGroups)[number];
+
+export const defaultFusionLambda = 0.1;
+
+/** Index of the stride-8 map in the encoder's list of feature maps; the pose head reads it. */
+export const poseFeatureIndex = 2;
+
+/**
+ * One shared encoder with a depth, a gradient and a pose head. Fully convolutional: every call takes images of any size
+ * that is a multiple of 8.
+ *
+ * ```ts
+ * const network = DepthNetwork.create({ encoder: 'lite0', height: 128, width: 416, seed: 1 });
+ * const features = network.encode(images);                       // images [b, h, w, 3], rgb in 0..1
+ * const logDisparity = network.decodeDepth(features);            // [b, h, w, 1]
+ * const pose = network.estimatePose(previousFeatures[2], features[2]);  // [b, 6]
+ * ```
+ */
+export class DepthNetwork {
+  readonly config: Readonly<Required<NetworkConfig>>;
+  /** [b, h, w, 3] rgb in 0..1 -> feature maps at strides 2, 4, 8, 16, 32. */
+  readonly encoder: tf.LayersModel;
+  /** The same layers up to stride 8: all that the pose head needs of a frame whose depth is not wanted. */
+  readonly shallowEncoder: tf.LayersModel;
+  /** Feature maps at strides 2..32 -> log-disparity. */
+  readonly depthHead: tf.LayersModel;
+  /** Feature maps at strides 2, 4, 8 -> gradient of log-disparity. */
+  readonly gradientHead: tf.LayersModel;
+  /** Previous and current stride-8 feature maps -> six pose numbers. */
+  readonly poseHead: tf.LayersModel;
+  readonly #variables: ReadonlyMap<string, tf.Variable>;
+
+  private constructor(config: Required<NetworkConfig>) {
+    const { build, channels, normalisation } = encoderByName(config.encoder);
+    const builder = new NetworkBuilder();
+    const image = tf.input({ shape: [null, null, 3], name: 'encoder/image' });
+    const normalised = new Affine('encoder/normalise', normalisation).apply(image) as tf.SymbolicTensor;
+    this.config = config;
+    this.encoder = tf.model({ name: 'encoder', inputs: image, outputs: build(builder, normalised) });
+    this.shallowEncoder = tf.model({
+      name: 'shallow_encoder',
+      inputs: this.encoder.inputs,
+      outputs: this.encoder.outputs[poseFeatureIndex],
+    });
+    this.depthHead = buildDepthHead(builder, channels);
+    this.gradientHead = buildGradientHead(builder, channels);
+    this.poseHead = buildPoseHead(builder, channels[poseFeatureIndex]);
+    this.#variables = this.#collectVariables();
+    for (const [name, variable] of this.#variables) {
+      const start = builder.starts.get(name.slice(0, name.lastIndexOf('/')));
+      if (start === undefined) throw new Error(`variable '${name}' was not made by the network builder`);
+      assign(variable, startingValues(name, variable.shape, start, config.seed));
+    }
+  }
+
+  /** @throws Error when height or width is no positive multiple of 8, the encoder is unknown or lambda is not positive */
+  static create(config: NetworkConfig): DepthNetwork {
+    for (const side of ['height', 'width'] as const) {
+      if (!Number.isInteger(config[side]) || config[side] <= 0 || config[side] % 8 !== 0) {
+        throw new Error(`network ${side} must be a positive multiple of 8, not ${config[side]}`);
+      }
+    }
+    const fusionLambda = config.fusionLambda ?? defaultFusionLambda;
+    if (!(fusionLambda > 0)) throw new Error(`fusionLambda must be positive, not ${fusionLambda}`);
+    return new DepthNetwork({ ...config, fusionLambda });
+  }
+
+  /** @param images [b, h, w, 3], rgb in 0..1; @returns feature maps [b, h/s, w/s, c] at strides s = 2, 4, 8, 16, 32 */
+  encode(images: tf.Tensor4D): tf.Tensor4D[] {
+    return this.encoder.apply(images, { training: true }) as tf.Tensor4D[];
+  }
+
+  /** @param images [b, h, w, 3], rgb in 0..1; @returns the stride-8 map alone, without the cost of the deeper ones */
+  encodeForPose(images: tf.Tensor4D): tf.Tensor4D {
+    return this.shallowEncoder.apply(images, { training: true }) as tf.Tensor4D;
+  }
+
+  /** @param features the encoder's five maps; @returns log-disparity u0, [b, h, w, 1] */
+  decodeDepth(features: tf.Tensor4D[]): tf.Tensor4D {
+    return this.depthHead.apply(features, { training: true }) as tf.Tensor4D;
+  }
+
+  /** @param features the encoder's maps (strides 2, 4, 8 are read); @returns gradient G, [b, h, w, 2] */
+  decodeGradient(features: tf.Tensor4D[]): tf.Tensor4D {
+    return this.gradientHead.apply(features.slice(0, gradientStrides), { training: true }) as tf.Tensor4D;
+  }
+
+  decode(features: tf.Tensor4D[]): DepthOutputs {
+    return { logDisparity: this.decodeDepth(features), gradient: this.decodeGradient(features) };
+  }
+
+  /**
+   * @returns [b, 6]: translation x y z then axis-angle of the current camera in the previous camera's optical frame
+   * (the transform that takes points from current-camera to previous-camera coordinates)
+   */
+  estimatePose(previousStride8: tf.Tensor4D, currentStride8: tf.Tensor4D): tf.Tensor2D {
+    return this.poseHead.apply([previousStride8, currentStride8], { training: true }) as tf.Tensor2D;
+  }
+
+  /** The variables of the given groups (default all), in a stable order. Their stable names: `namedVariables`. */
+  trainableVariables(groups: readonly VariableGroup[] = variableGroups): tf.Variable[] {
+    return [...this.namedVariables(groups).values()];
+  }
+
+  /**
+   * Variables by stable, unique name (`encoder/stem/kernel`, `pose/head/bias`). The name inside tfjs (`Variable.name`)
+   * is the same for the first network of a process; it carries a suffix in later ones.
+   */
+  namedVariables(groups: readonly VariableGroup[] = variableGroups): Map<string, tf.Variable> {
+    const wanted = new Set<string>(groups);
+    return new Map([...this.#variables].filter(([name]) => wanted.has(name.slice(0, name.indexOf('/')))));
+  }
+
+  /** Copies of all weights by variable name, in tfjs's layouts ([kh, kw, in, out], depthwise [kh, kw, c, 1]). */
+  getWeights(): Map<string, Float32Array> {
+    return new Map([...this.#variables].map(([name, variable]) => [name, variable.dataSync<'float32'>().slice()]));
+  }
+
+  /**
+   * Overwrites the named weights; those not named keep their values.
+   *
+   * @throws Error naming the weight when it is unknown or of another length; nothing is changed then
+   */
+  setWeights(weights: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, values] of weights) {
+      const variable = this.#variables.get(name);
+      if (variable === undefined) throw new Error(`weight '${name}' is not part of a ${this.config.encoder} network`);
+      if (variable.size !== values.length) {
+        throw new Error(
+          `weight '${name}' has ${values.length} numbers, the network wants [${variable.shape.join(', ')}]`,
+        );
+      }
+    }
+    for (const [name, values] of weights) assign(this.#variables.get(name)!, values);
+  }
+
+  dispose(): void {
+    for (const model of [this.encoder, this.depthHead, this.gradientHead, this.poseHead]) model.dispose();
+  }
+
+  #collectVariables(): Map<string, tf.Variable> {
+    const variables = new Map<string, tf.Variable>();
+    for (const model of [this.encoder, this.depthHead, this.gradientHead, this.poseHead]) {
+      for (const layer of model.layers) {
+        for (const weight of layer.weights) {
+          const kind = weight.originalName.slice(weight.originalName.lastIndexOf('/') + 1);
+          variables.set(`${layer.name}/${kind}`, weight.read() as tf.Variable);
+        }
+      }
+    }
+    return variables;
+  }
+}
+
+function assign(variable: tf.Variable, values: Float32Array): void {
+  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+}
