@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+/** What a depthgrad ONNX file says about itself (docs/architecture.md, graph contract). Sizes in pixels and cells. */
+export interface ModelDescription {
+  readonly name: string;
+  readonly version: string;
+  /** Hex digest of the whole file. */
+  readonly sha256: string;
+  readonly height: number;
+  readonly width: number;
+  readonly featureHeight: number;
+  readonly featureWidth: number;
+  readonly featureChannels: number;
+}
+
+export interface ModelFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly description: ModelDescription;
+}
+
+const FORMAT = 'depthgrad-onnx/1';
+const HOW_TO_GET_ONE = 'make one with "npx depthgrad export", or use models/';
+
+/** A model file that is missing, damaged or not one of ours; the message names the file and what to do. */
+export class ModelFileError extends Error {
+  override readonly name = 'ModelFileError';
+}
+
+/**
+ * Reads a model file and checks, before any of it is run, that it is whole and follows the graph contract.
+ * Throws ModelFileError otherwise.
+ */
+export async function readModelFile(path: string): Promise<ModelFile> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new ModelFileError(`model file ${path}: cannot be read (${(error as Error).message}); ${HOW_TO_GET_ONE}`);
+  }
+  return { path, bytes, description: describeModel(path, bytes) };
+}
+
+/** Reads the metadata out of a model's bytes; `path` is for the messages. Throws ModelFileError. */
+export function describeModel(path: string, bytes: Uint8Array): ModelDescription {
+  if (bytes.length === 0) throw new ModelFileError(`model file ${path}: is empty; ${HOW_TO_GET_ONE}`);
+  let metadata: Map<string, string>;
+  try {
+    metadata = readOnnxMetadata(bytes);
+  } catch (error) {
+    throw new ModelFileError(
+      `model file ${path}: truncated or not an ONNX file (${(error as Error).message}); ${HOW_TO_GET_ONE}`,
+    );
+  }
+  const format = metadata.get('format');
+  if (format !== FORMAT) {
+    throw new ModelFileError(
+      `model file ${path}: not a depthgrad model, or truncated: its metadata "format" is ${format === undefined ? 'missing' : `"${format}"`}, not "${FORMAT}"; ${HOW_TO_GET_ONE}`,
+    );
+  }
+  const size = (key: string): number => {
+    const value = Number(metadata.get(key));
+    if (!Number.isInteger(value) || value <= 0) {
+      throw new ModelFileError(
+        `model file ${path}: metadata "${key}" is "${metadata.get(key)}", not a positive integer`,
+      );
+    }
+    return value;
+  };
+  return {
+    name: metadata.get('name') ?? 'unnamed',
+    version: metadata.get('version') ?? '0',
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    height: size('height'),
+    width: size('width'),
+    featureHeight: size('feature_height'),
+    featureWidth: size('feature_width'),
+    featureChannels: size('feature_channels'),
+  };
+}
+
+const METADATA_PROPS = 14; // ModelProto.metadata_props, repeated StringStringEntryProto { key = 1; value = 2 } (onnx.proto3)
+
+/**
+ * metadata_props of an ONNX file, by a walk over ModelProto's outermost fields: the weights are stepped over, not
+ * decoded. Throws Error where a field reaches past the end, which is how a truncated file shows.
+ */
+export function readOnnxMetadata(bytes: Uint8Array): Map<string, string> {
+  const metadata = new Map<string, string>();
+  for (const field of protobufFields(bytes)) {
+    if (field.number !== METADATA_PROPS || !field.content) continue;
+    let key = '';
+    let value = '';
+    for (const entry of protobufFields(field.content)) {
+      if (entry.number === 1 && entry.content) key = Buffer.from(entry.content).toString('utf8');
+      if (entry.number === 2 && entry.content) value = Buffer.from(entry.content).toString('utf8');
+    }
+    metadata.set(key, value);
+  }
+  return metadata;
+}
+
+interface ProtobufField {
+  readonly number: number;
+  /** Set for length-delimited fields only. */
+  readonly content?: Uint8Array;
+}
+
+function* protobufFields(bytes: Uint8Array): Generator<ProtobufField> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      if (at >= bytes.length) throw new Error(`ends inside a number at byte ${at}`);
+      if (factor > 2 ** 63) throw new Error(`bad number at byte ${at}`);
+      const byte = bytes[at++];
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const start = at;
+    const tag = varint();
+    const number = Math.floor(tag / 8);
+    const wireType = tag % 8;
+    let length: number;
+    if (wireType === 0) {
+      varint();
+      yield { number };
+      continue;
+    } else if (wireType === 1) length = 8;
+    else if (wireType === 2) length = varint();
+    else if (wireType === 5) length = 4;
+    else throw new Error(`unknown wire type ${wireType} at byte ${start}`);
+    if (number === 0) throw new Error(`field number 0 at byte ${start}`);
+    if (at + length > bytes.length) {
+      throw new Error(`the field at byte ${start} needs ${length} bytes, ${bytes.length - at} are left`);
+    }
+    yield wireType === 2 ? { number, content: bytes.subarray(at, at + length) } : { number };
+    at += length;
+  }
+}

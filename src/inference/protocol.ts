@@ -1,0 +1,43 @@
+/** Messages between InferenceWorker (any thread) and inferenceThread (the thread that owns the onnxruntime session). */
+import type { ModelDescription } from './modelFile';
+
+export type ExecutionProvider = 'cpu' | 'cuda' | 'webgpu';
+
+/** workerData of the thread. */
+export interface ThreadStart {
+  readonly modelPath: string;
+  readonly modelBytes: Uint8Array;
+  readonly description: ModelDescription;
+  readonly executionProvider: ExecutionProvider;
+  readonly threads: number;
+}
+
+/** One frame at network size. `image`, uint8 [height][width][3] rgb, is handed over and comes back with the answer. */
+export interface InferRequest {
+  readonly image: Uint8Array;
+  /** True when the features of the frame before must not be used: first frame, gap, jump back, new resolution. */
+  readonly forgetPrevious: boolean;
+}
+
+/** The network's answer for one frame, float32; shapes as in the graph contract without the leading 1. */
+export interface Inference {
+  /** [height][width], along Z, the model's own scale. */
+  readonly depth: Float32Array;
+  /** [height][width][2] forward differences du, dv of ln(1/Z). */
+  readonly gradient: Float32Array;
+  /** [height][width] in 0..1. */
+  readonly confidence: Float32Array;
+  /** Translation x y z, then axis-angle: the current camera's pose in the previous camera's optical frame. */
+  readonly egoMotion: Float32Array;
+  /** Whether egoMotion compares two frames: false after forgetPrevious. */
+  readonly hasPrevious: boolean;
+  /** Time of session.run alone. */
+  readonly runMilliseconds: number;
+}
+
+export type ThreadReport =
+  | { readonly kind: 'warning'; readonly text: string }
+  | { readonly kind: 'ready'; readonly executionProvider: ExecutionProvider }
+  | { readonly kind: 'failed'; readonly text: string }
+  | { readonly kind: 'answer'; readonly image: Uint8Array; readonly inference: Inference }
+  | { readonly kind: 'error'; readonly image: Uint8Array; readonly text: string };

@@ -1,0 +1,147 @@
+/** depth_node: camera images in; depth, gradient, confidence and ego-motion out. README has its topics and parameters. */
+import { end, isEnding, onEnd } from './ros/endOnSignal';
+import { Subject } from 'rxjs';
+import { InferenceWorker } from '../inference/inferenceWorker';
+import { declareDepthParameters, type DepthParameters } from './depthParameters';
+import { depthPipeline, type DepthPublishers } from './depthPipeline';
+import { DepthStatistics } from './depthStatistics';
+import { cameraInfoFault, siblingCameraInfo } from './ros/cameraInfo';
+import { CdrWriter } from './ros/cdr';
+import { readCameraInfo, writeDiagnosticArray, type CameraInfoMessage } from './ros/messages';
+import { qos, rclnodejs, type RosNode, type Subscription } from './ros/rclnodejs';
+import { ThrottledLog } from './ros/throttledLog';
+
+const DIAGNOSTICS_PERIOD_MS = 1000;
+
+async function main(): Promise<void> {
+  rclnodejs.removeSignalHandlers();
+  await rclnodejs.init();
+  onEnd(() => rclnodejs.shutdown());
+  const node = new rclnodejs.Node('depth_node');
+  const logger = node.getLogger();
+  const log = new ThrottledLog(logger);
+  const parameters = declareDepthParameters(node);
+  node.spin();
+
+  const worker = await InferenceWorker.start({
+    modelPath: parameters.modelPath,
+    executionProvider: parameters.executionProvider,
+    threads: parameters.threads,
+    onWarning: (text) => logger.warn(text),
+  });
+  if (isEnding()) return;
+  onEnd(() => worker.close());
+  const { name, version, sha256, width, height } = worker.model;
+  logger.info(
+    `model ${name} ${version} (${width}x${height}, ${worker.executionProvider}, sha256 ${sha256.slice(0, 12)}) from ${parameters.modelPath}`,
+  );
+
+  const statistics = new DepthStatistics(performance.now());
+  const images$ = new Subject<Buffer>();
+  const publishers = createPublishers(node, parameters);
+  const imageSubscription = node.createSubscription(
+    'sensor_msgs/msg/Image',
+    'image',
+    { qos: qos(parameters.imageReliability, parameters.imageQueueDepth), isRaw: true },
+    (message) => images$.next(message),
+  );
+  const cameraInfo = subscribeCameraInfo(node, parameters, imageSubscription.topic, log);
+  const running = depthPipeline({
+    images$,
+    imageTopic: imageSubscription.topic,
+    cameraInfo,
+    worker,
+    parameters,
+    publishers,
+    statistics,
+    log,
+  }).subscribe({ error: fail });
+  onEnd(() => running.unsubscribe());
+
+  publishDiagnostics(node, worker, statistics);
+  logger.info(`ready: depth of ${imageSubscription.topic} on ${publishers.depth.topic}`);
+}
+
+function createPublishers(node: RosNode, parameters: DepthParameters): DepthPublishers {
+  const options = { qos: qos(parameters.publishReliability, 1) };
+  return {
+    depth: node.createPublisher('sensor_msgs/msg/Image', '~/depth', options),
+    cameraInfo: node.createPublisher('sensor_msgs/msg/CameraInfo', '~/camera_info', options),
+    gradient: node.createPublisher('depthgrad/msg/DepthGradient', '~/gradient', options),
+    confidence: node.createPublisher('sensor_msgs/msg/Image', '~/confidence', options),
+    egoMotion: node.createPublisher('depthgrad/msg/EgoMotion', '~/ego_motion', options),
+  };
+}
+
+/** Follows camera_info: the topic it was remapped to, else the sibling of the image topic. Returns the latest usable one. */
+function subscribeCameraInfo(
+  node: RosNode,
+  parameters: DepthParameters,
+  imageTopic: string,
+  log: ThrottledLog,
+): () => CameraInfoMessage | undefined {
+  let latest: CameraInfoMessage | undefined;
+  let latestBytes: Buffer | undefined;
+  let topic = '';
+  const STAMP_END = 12; // encapsulation header and stamp: all that changes from one message to the next
+
+  const receive = (message: Buffer): void => {
+    if (latestBytes && message.subarray(STAMP_END).equals(latestBytes.subarray(STAMP_END))) return;
+    try {
+      const info = readCameraInfo(message);
+      const fault = cameraInfoFault(info);
+      if (fault) throw new RangeError(fault);
+      latest = info;
+      latestBytes = message;
+    } catch (error) {
+      latest = undefined;
+      latestBytes = undefined;
+      log.warn('camera_info', `${topic}: camera_info ignored: ${(error as Error).message}`);
+    }
+  };
+  const subscribe = (name: string): Subscription =>
+    node.createSubscription(
+      'sensor_msgs/msg/CameraInfo',
+      name,
+      { qos: qos(parameters.imageReliability, 1), isRaw: true },
+      receive,
+    );
+
+  let subscription = subscribe('camera_info');
+  const notRemapped = rclnodejs.expandTopicName('camera_info', node.name(), node.namespace());
+  if (subscription.topic === notRemapped && notRemapped !== siblingCameraInfo(imageTopic)) {
+    node.destroySubscription(subscription);
+    subscription = subscribe(siblingCameraInfo(imageTopic));
+  }
+  topic = subscription.topic;
+  return () => latest;
+}
+
+function publishDiagnostics(node: RosNode, worker: InferenceWorker, statistics: DepthStatistics): void {
+  const publisher = node.createPublisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics');
+  const cdr = new CdrWriter();
+  let seconds = 0;
+  const timer = setInterval(() => {
+    const model = { ...worker.model, provider: worker.executionProvider };
+    const status = statistics.status(performance.now(), model);
+    publisher.publish(writeDiagnosticArray(cdr.start(), { stamp: node.now().toMsg(), frameId: '' }, [status]).take());
+    if (++seconds % 10 === 0) {
+      const { frames_in, dropped, latency_p50_ms, latency_p95_ms } = status.values;
+      node
+        .getLogger()
+        .info(
+          `${status.message}; latency p50 ${latency_p50_ms} p95 ${latency_p95_ms} ms; in ${frames_in}, dropped ${dropped}`,
+        );
+    }
+  }, DIAGNOSTICS_PERIOD_MS);
+  onEnd(() => clearInterval(timer));
+}
+
+/** Nothing can go on: says why and ends with code 1. */
+function fail(error: Error): void {
+  if (isEnding()) return;
+  process.stderr.write(`depth_node: ${error.message}\n`);
+  void end(1);
+}
+
+main().catch(fail);

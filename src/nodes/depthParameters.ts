@@ -1,0 +1,127 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { ExecutionProvider } from '../inference/inferenceWorker';
+import {
+  booleanParameter,
+  declareParameters,
+  numberParameter,
+  stringParameter,
+  type ParameterSpec,
+} from './ros/parameters';
+import type { Reliability, RosNode } from './ros/rclnodejs';
+
+/** Every parameter of depth_node; config/camera.yaml documents the same ones. */
+export const DEPTH_PARAMETERS = {
+  model: { value: '', text: "Path of the ONNX model. Empty: the package's models/default.onnx." },
+  execution_provider: {
+    value: 'cpu',
+    text: 'Where the network runs. Where it is not to be had: one warning, then cpu.',
+    choices: ['cpu', 'cuda', 'webgpu'],
+  },
+  threads: { value: 0, integer: true, range: [0, 64], text: "Threads of one network run; 0 is onnxruntime's choice." },
+  min_range: {
+    value: 0.1,
+    range: [0, 1000],
+    live: true,
+    text: "Depths below are published as -Inf (REP 117). In the depth map's unit.",
+  },
+  max_range: {
+    value: 80,
+    range: [0, 1e6],
+    live: true,
+    text: "Depths above are published as +Inf (REP 117). In the depth map's unit.",
+  },
+  confidence_threshold: {
+    value: 0,
+    range: [0, 1],
+    live: true,
+    text: 'Depths with a lower confidence are published as NaN (REP 117); 0 keeps all.',
+  },
+  max_gap: {
+    value: 0.5,
+    range: [0, 60],
+    live: true,
+    text: 'Seconds between frames after which they are not compared: ego-motion starts anew.',
+  },
+  publish_gradient: { value: true, live: true, text: 'Publish ~/gradient where somebody subscribes.' },
+  publish_confidence: { value: true, live: true, text: 'Publish ~/confidence where somebody subscribes.' },
+  publish_ego_motion: { value: true, live: true, text: 'Publish ~/ego_motion where somebody subscribes.' },
+  image_reliability: {
+    value: 'best_effort',
+    text: 'Quality of service of the image and camera_info subscriptions.',
+    choices: ['best_effort', 'reliable'],
+  },
+  image_queue_depth: {
+    value: 2,
+    integer: true,
+    range: [1, 10],
+    text: 'Images kept by the middleware while the node is busy.',
+  },
+  publish_reliability: {
+    value: 'reliable',
+    text: 'Quality of service of the publications.',
+    choices: ['reliable', 'best_effort'],
+  },
+} as const satisfies Record<string, ParameterSpec>;
+
+/** Values of depth_node's parameters; the live ones are read anew at each access. */
+export interface DepthParameters {
+  readonly modelPath: string;
+  readonly executionProvider: ExecutionProvider;
+  readonly threads: number;
+  readonly minRange: number;
+  readonly maxRange: number;
+  readonly confidenceThreshold: number;
+  readonly maxGapSeconds: number;
+  readonly publishGradient: boolean;
+  readonly publishConfidence: boolean;
+  readonly publishEgoMotion: boolean;
+  readonly imageReliability: Reliability;
+  readonly imageQueueDepth: number;
+  readonly publishReliability: Reliability;
+}
+
+/** Declares all parameters on the node; throws ParameterError where one was given a value it must not have. */
+export function declareDepthParameters(node: RosNode): DepthParameters {
+  declareParameters(node, DEPTH_PARAMETERS);
+  return {
+    modelPath: stringParameter(node, 'model') || defaultModelPath(),
+    executionProvider: stringParameter(node, 'execution_provider') as ExecutionProvider,
+    threads: numberParameter(node, 'threads'),
+    get minRange() {
+      return numberParameter(node, 'min_range');
+    },
+    get maxRange() {
+      return numberParameter(node, 'max_range');
+    },
+    get confidenceThreshold() {
+      return numberParameter(node, 'confidence_threshold');
+    },
+    get maxGapSeconds() {
+      return numberParameter(node, 'max_gap');
+    },
+    get publishGradient() {
+      return booleanParameter(node, 'publish_gradient');
+    },
+    get publishConfidence() {
+      return booleanParameter(node, 'publish_confidence');
+    },
+    get publishEgoMotion() {
+      return booleanParameter(node, 'publish_ego_motion');
+    },
+    imageReliability: stringParameter(node, 'image_reliability') as Reliability,
+    imageQueueDepth: numberParameter(node, 'image_queue_depth'),
+    publishReliability: stringParameter(node, 'publish_reliability') as Reliability,
+  };
+}
+
+/** models/default.onnx of this package: beside dist/ in the repository, in share/depthgrad where it is installed. */
+function defaultModelPath(): string {
+  let folder = __dirname;
+  while (dirname(folder) !== folder) {
+    const candidate = join(folder, 'models', 'default.onnx');
+    if (existsSync(candidate)) return candidate;
+    folder = dirname(folder);
+  }
+  return 'models/default.onnx';
+}

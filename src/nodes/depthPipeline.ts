@@ -1,0 +1,249 @@
+/**
+ * The way of a frame through depth_node, top to bottom: image message -> checked view -> shrunk to the network's size ->
+ * network (worker thread) -> depth, camera_info, gradient, confidence, ego-motion.
+ */
+import { filter, map, tap, type Observable } from 'rxjs';
+import { AreaResizer } from '../geometry/areaResize';
+import type { Inference, InferenceWorker } from '../inference/inferenceWorker';
+import type { DepthParameters } from './depthParameters';
+import type { DepthStatistics } from './depthStatistics';
+import { egoMotionMessage, secondsBetween, unavailableEgoMotion } from './egoMotionMessage';
+import { latestOnly } from './latestOnly';
+import { pixelLayout } from './ros/cameraImage';
+import { scaleCameraInfo } from './ros/cameraInfo';
+import { CdrWriter, type Header, type Time } from './ros/cdr';
+import {
+  floatImage,
+  readImage,
+  writeCameraInfo,
+  writeDepthGradient,
+  writeEgoMotion,
+  writeImage,
+  type CameraInfoMessage,
+} from './ros/messages';
+import { isEnding } from './ros/endOnSignal';
+import type { Publisher } from './ros/rclnodejs';
+import type { ThrottledLog } from './ros/throttledLog';
+
+export interface DepthPublishers {
+  readonly depth: Publisher;
+  readonly cameraInfo: Publisher;
+  readonly gradient: Publisher;
+  readonly confidence: Publisher;
+  readonly egoMotion: Publisher;
+}
+
+export interface DepthPipelineOptions {
+  /** sensor_msgs/Image as CDR bytes. */
+  readonly images$: Observable<Buffer>;
+  readonly imageTopic: string;
+  /** The camera_info in force; undefined while none, or none usable, has come. */
+  readonly cameraInfo: () => CameraInfoMessage | undefined;
+  readonly worker: InferenceWorker;
+  readonly parameters: DepthParameters;
+  readonly publishers: DepthPublishers;
+  readonly statistics: DepthStatistics;
+  readonly log: ThrottledLog;
+}
+
+/** A frame at the network's size. */
+interface NetworkFrame {
+  readonly header: Header;
+  /** Size of the camera's image. */
+  readonly width: number;
+  readonly height: number;
+  /** uint8 [network height][network width][3] rgb; its own buffer, from the pool. */
+  readonly image: Uint8Array;
+  readonly arrivedMs: number;
+}
+
+interface DepthFrame extends NetworkFrame {
+  readonly inference: Inference;
+  /** Stamp of the frame the ego-motion starts from; undefined where the network compared with none. */
+  readonly previousStamp: Time | undefined;
+}
+
+/** No pixel of the shrunk image above this byte: lens cap, dead exposure; nothing can be measured on it. */
+const BLACK_LEVEL = 15;
+
+/** Every image that comes in as one published set of maps; subscribe to run it. */
+export function depthPipeline(options: DepthPipelineOptions): Observable<DepthFrame> {
+  // Network-size image buffers: one in the network, one waiting, one being filled.
+  const pool: Uint8Array[] = [];
+  const shrink = shrinkStage(options, pool);
+  const infer = inferStage(options, pool);
+  const publish = publishStage(options);
+  return options.images$.pipe(
+    map((message) => shrink(message)),
+    filter((frame) => frame !== undefined),
+    latestOnly(infer.run, infer.drop),
+    filter((frame) => frame !== undefined),
+    tap((frame) => publish(frame)),
+  );
+}
+
+/** Image message to network size, straight from the message's bytes; undefined (and a warning) where it is no image. */
+function shrinkStage({ worker, statistics, log, imageTopic }: DepthPipelineOptions, pool: Uint8Array[]) {
+  const { width: outputWidth, height: outputHeight } = worker.model;
+  let resizer: AreaResizer | undefined;
+
+  return (message: Buffer): NetworkFrame | undefined => {
+    const arrivedMs = performance.now();
+    statistics.framesIn++;
+    try {
+      const image = readImage(message);
+      const layout = pixelLayout(image);
+      const { width, height, step } = image;
+      if (!resizer?.fits(width, height, step, layout)) {
+        resizer = new AreaResizer({ width, height, step, layout, outputWidth, outputHeight });
+      }
+      const shrunk = pool.pop() ?? new Uint8Array(outputWidth * outputHeight * 3);
+      resizer.resize(image.data, shrunk);
+      return { header: image.header, width, height, image: shrunk, arrivedMs };
+    } catch (error) {
+      statistics.rejected++;
+      const text = (error as Error).message;
+      log.warn(`image ${text.split(' ')[0]}`, `${imageTopic}: image ignored: ${text}`);
+      return undefined;
+    }
+  };
+}
+
+/** Frame through the network; decides whether it may be compared with the frame before. */
+function inferStage({ worker, parameters, statistics, log, imageTopic }: DepthPipelineOptions, pool: Uint8Array[]) {
+  let previous: NetworkFrame | undefined;
+
+  const comparable = (frame: NetworkFrame): boolean => {
+    if (!previous) return false;
+    if (previous.width !== frame.width || previous.height !== frame.height) {
+      log.warn(
+        'resolution',
+        `${imageTopic}: width x height changed from ${previous.width}x${previous.height} to ${frame.width}x${frame.height}; ego-motion starts anew`,
+      );
+      return false;
+    }
+    const dt = secondsBetween(previous.header.stamp, frame.header.stamp);
+    if (dt <= 0) {
+      log.warn('stamp', `${imageTopic}: header.stamp does not advance (by ${dt.toFixed(3)} s); ego-motion starts anew`);
+    }
+    return dt > 0 && dt <= parameters.maxGapSeconds && previous.header.frameId === frame.header.frameId;
+  };
+
+  const run = async (frame: NetworkFrame): Promise<DepthFrame | undefined> => {
+    if (isBlack(frame.image)) {
+      log.warn('black', `${imageTopic}: data is black; its depth is published as invalid (NaN)`);
+      previous = undefined;
+      pool.push(frame.image);
+      return { ...frame, inference: nothingSeen(worker), previousStamp: undefined };
+    }
+    const compare = comparable(frame);
+    const previousStamp = compare ? previous?.header.stamp : undefined;
+    previous = frame;
+    try {
+      const { inference, image } = await worker.infer({ image: frame.image, forgetPrevious: !compare });
+      pool.push(image);
+      return { ...frame, inference, previousStamp: inference.hasPrevious ? previousStamp : undefined };
+    } catch (error) {
+      if (isEnding()) return undefined;
+      previous = undefined;
+      statistics.failed++;
+      log.warn('network', `network run failed: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+
+  const drop = (frame: NetworkFrame): void => {
+    statistics.dropped++;
+    pool.push(frame.image);
+  };
+  return { run, drop };
+}
+
+function isBlack(image: Uint8Array): boolean {
+  for (let i = 0; i < image.length; i++) if (image[i] > BLACK_LEVEL) return false;
+  return true;
+}
+
+function nothingSeen(worker: InferenceWorker): Inference {
+  const pixels = worker.model.height * worker.model.width;
+  return {
+    depth: new Float32Array(pixels).fill(NaN),
+    gradient: new Float32Array(pixels * 2).fill(NaN),
+    confidence: new Float32Array(pixels),
+    egoMotion: new Float32Array(6),
+    hasPrevious: false,
+    runMilliseconds: 0,
+  };
+}
+
+/** One inference as ROS messages, all with the image's own stamp and frame. */
+function publishStage({
+  worker,
+  cameraInfo,
+  parameters,
+  publishers,
+  statistics,
+  log,
+  imageTopic,
+}: DepthPipelineOptions) {
+  const { width, height } = worker.model;
+  const cdr = new CdrWriter();
+  let scaledFrom: CameraInfoMessage | undefined;
+  let scaledInfo: CameraInfoMessage | undefined;
+
+  /** A message is only built where somebody listens. */
+  const send = (publisher: Publisher, write: (cdr: CdrWriter) => CdrWriter): void => {
+    if (publisher.subscriptionCount > 0) publisher.publish(write(cdr.start()).take());
+  };
+
+  return ({ header, inference, previousStamp, arrivedMs, ...frame }: DepthFrame): void => {
+    const info = cameraInfo();
+    if (info && info !== scaledFrom) {
+      scaledFrom = info;
+      scaledInfo = scaleCameraInfo(info, width, height);
+      if (info.width !== frame.width || info.height !== frame.height) {
+        log.warn(
+          'camera_info size',
+          `camera_info: width x height is ${info.width}x${info.height}, the image on ${imageTopic} has ${frame.width}x${frame.height}`,
+        );
+      }
+    }
+    const { depth, gradient, confidence } = inference;
+    markRanges(depth, confidence, parameters);
+    send(publishers.depth, (cdr) => writeImage(cdr, floatImage(header, height, width, depth)));
+    if (info && scaledInfo) {
+      const published = { ...scaledInfo, header };
+      send(publishers.cameraInfo, (cdr) => writeCameraInfo(cdr, published));
+    } else log.warnOnce('no camera_info', `no camera_info for ${imageTopic}: ego-motion and scale are unavailable`);
+    if (parameters.publishGradient) {
+      send(publishers.gradient, (cdr) => writeDepthGradient(cdr, header, height, width, gradient));
+    }
+    if (parameters.publishConfidence) {
+      send(publishers.confidence, (cdr) => writeImage(cdr, floatImage(header, height, width, confidence)));
+    }
+    if (parameters.publishEgoMotion) {
+      const usable = info && previousStamp && inference.egoMotion.every((value) => Number.isFinite(value));
+      const motion = usable
+        ? egoMotionMessage(header, { motion: inference.egoMotion, previousStamp, quality: mean(confidence) })
+        : unavailableEgoMotion(header, previousStamp);
+      send(publishers.egoMotion, (cdr) => writeEgoMotion(cdr, motion));
+    }
+    statistics.published(performance.now() - arrivedMs, inference.runMilliseconds);
+  };
+}
+
+/** REP 117, in place: NaN invalid, -Inf closer than the range, +Inf beyond it (the sky). */
+function markRanges(depth: Float32Array, confidence: Float32Array, parameters: DepthParameters): void {
+  const { minRange, maxRange, confidenceThreshold } = parameters;
+  for (let i = 0; i < depth.length; i++) {
+    if (confidence[i] < confidenceThreshold) depth[i] = NaN;
+    else if (depth[i] > maxRange) depth[i] = Infinity;
+    else if (depth[i] < minRange) depth[i] = -Infinity;
+  }
+}
+
+function mean(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return sum / values.length;
+}

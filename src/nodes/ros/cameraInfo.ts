@@ -1,0 +1,51 @@
+import { type CameraInfoMessage, WHOLE_IMAGE } from './messages';
+
+/** What is wrong with a camera_info for our purpose, naming the field; undefined when nothing is. */
+export function cameraInfoFault(info: CameraInfoMessage): string | undefined {
+  const fields: [string, number][] = [
+    ['k[0] (fx)', info.k[0]],
+    ['k[4] (fy)', info.k[4]],
+  ];
+  for (const [field, value] of fields) {
+    if (!(value > 0 && Number.isFinite(value))) return `${field} is ${value}: the camera is not calibrated`;
+  }
+  for (const [name, matrix] of Object.entries({ k: info.k, r: info.r, p: info.p, d: info.d })) {
+    const bad = Array.from(matrix).findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) return `${name}[${bad}] is ${matrix[bad]}`;
+  }
+  if (info.width === 0 || info.height === 0) return `size is ${info.width}x${info.height}`;
+  return undefined;
+}
+
+/**
+ * The camera_info of the same view resampled to width x height pixels. Pixel centres are at integers, so the principal
+ * point moves by cx' = (cx + 0.5) * s - 0.5. Distortion coefficients act on normalised rays and stay as they are: a
+ * map made from a distorted image is as distorted as the image. The stamp is the caller's to set.
+ */
+export function scaleCameraInfo(info: CameraInfoMessage, width: number, height: number): CameraInfoMessage {
+  const sx = width / info.width;
+  const sy = height / info.height;
+  const k = Float64Array.from(info.k);
+  const p = Float64Array.from(info.p);
+  for (let column = 0; column < 4; column++) {
+    if (column < 3) {
+      k[column] *= sx;
+      k[3 + column] *= sy;
+    }
+    p[column] *= sx;
+    p[4 + column] *= sy;
+  }
+  k[2] = (info.k[2] + 0.5) * sx - 0.5;
+  k[5] = (info.k[5] + 0.5) * sy - 0.5;
+  // An all-zero P (not every driver fills it) stays so: a principal point alone would look like a calibration.
+  if (info.p[0] !== 0) {
+    p[2] = (info.p[2] + 0.5) * sx - 0.5;
+    p[6] = (info.p[6] + 0.5) * sy - 0.5;
+  }
+  return { ...info, width, height, k, p, binningX: 0, binningY: 0, roi: WHOLE_IMAGE };
+}
+
+/** The topic of the camera_info that belongs to an image topic (its sibling): /front/image_raw -> /front/camera_info. */
+export function siblingCameraInfo(imageTopic: string): string {
+  return imageTopic.slice(0, imageTopic.lastIndexOf('/') + 1) + 'camera_info';
+}
