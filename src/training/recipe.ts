@@ -17,6 +17,8 @@ const stageSchema = z.strictObject({
   final_learning_rate: z.number().positive().optional(),
   /** Factor on the encoder's learning rate; 0 freezes it. */
   encoder_rate: z.number().nonnegative().default(1),
+  /** Variables whose names start so are not trained, such as encoder/stem/. */
+  frozen: z.array(z.string()).default([]),
   /** Share of the steps that take a batch of each data set. */
   mix: z.strictObject({ drives: z.number().nonnegative().default(0), synthetic: z.number().nonnegative().default(0) }),
   /** Weights of loss terms by name. A term whose needs a batch does not meet is left out of that step. */

@@ -13,19 +13,23 @@ export interface StepResult {
   gradients: Record<string, tf.Tensor>;
 }
 
-/** Runs encoder and heads; every frame of the batch goes through the encoder in one call. */
+/**
+ * Runs encoder and heads. The target goes through the whole encoder; of its neighbours only the stride-8 features for the pose
+ * head are wanted, so they stop there.
+ */
 export function forward(network: DepthNetwork, batch: TrainingBatch): TrainingOutputs {
   const { size, height, width } = batch;
-  const frames = batch.next ? 3 : 2;
-  const images = tf.tensor4d(batch.networkImages, [frames * size, height, width, 3]);
-  const features = network.encode(images);
-  const ofFrames = (map: tf.Tensor4D, first: number, count: number): tf.Tensor4D =>
-    tf.slice(map, [first * size, 0, 0, 0], [count * size, map.shape[1], map.shape[2], map.shape[3]]);
-  const targetFeatures = features.map((map) => ofFrames(map, 1, 1));
-  const poseFeatures = features[poseFeatureIndex];
-  const poses = network.estimatePose(ofFrames(poseFeatures, 0, frames - 1), ofFrames(poseFeatures, 1, frames - 1));
-  const logDisparity = network.decodeDepth(targetFeatures);
-  const gradient = network.decodeGradient(targetFeatures);
+  const perFrame = size * height * width * 3;
+  const frame = (index: number): tf.Tensor4D =>
+    tf.tensor4d(batch.networkImages.subarray(index * perFrame, (index + 1) * perFrame), [size, height, width, 3]);
+  const features = network.encode(frame(1));
+  const current = features[poseFeatureIndex];
+  const previous = network.encodeForPose(frame(0));
+  const poses = batch.next
+    ? network.estimatePose(tf.concat([previous, current]), tf.concat([current, network.encodeForPose(frame(2))]))
+    : network.estimatePose(previous, current);
+  const logDisparity = network.decodeDepth(features);
+  const gradient = network.decodeGradient(features);
   return {
     logDisparity,
     gradient,

@@ -52,6 +52,12 @@ function stageAt(recipe: Recipe, step: number): { stage: Stage; stepInStage: num
   return undefined;
 }
 
+/** The variables a stage trains: all but those under a frozen prefix. Backpropagation stops where nothing below it is trained. */
+function trainedVariables(network: DepthNetwork, stage: Stage): tf.Variable[] {
+  const named = [...network.namedVariables()];
+  return named.filter(([name]) => !stage.frozen.some((prefix) => name.startsWith(prefix))).map(([, variable]) => variable);
+}
+
 /** Running means of the logged figures since the last log line. */
 class Averages {
   #sums = new Map<string, { sum: number; count: number }>();
@@ -122,7 +128,7 @@ export async function train(
       const batch = source.next(stage.batch_size, stage.height, stage.width);
       const t1 = performance.now();
       const rate = learningRate(stage, stepInStage);
-      const variables = [...network.namedVariables().values()];
+      const variables = trainedVariables(network, stage);
       const { loss, scalars, gradients } = computeStep(network, variables, batch, stage.losses);
       const norm = Number.isFinite(loss)
         ? adam.apply(gradients, (variable) => (variable.startsWith('encoder/') ? rate * stage.encoder_rate : rate))

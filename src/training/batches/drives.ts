@@ -1,5 +1,5 @@
 /** Triplets (previous, target, next) of the drives' training part, in random views. */
-import type { PreparedVideo } from '../datasets/video';
+import type { FrameSequence } from '../datasets/dataset';
 import type { TrainingBatch } from '../losses/loss';
 import type { Random } from '../random';
 import { applyJitter, randomJitter, randomView, ViewResizer, viewIntrinsics } from './augment';
@@ -15,10 +15,10 @@ export class DriveBatches {
   readonly #resizer = new ViewResizer();
   readonly #frame: Uint8Array;
   /** Target frames per stride: those whose sources lie in the training part and that are not static. */
-  readonly #targets: { video: PreparedVideo; index: number; stride: number }[] = [];
+  readonly #targets: { video: FrameSequence; index: number; stride: number }[] = [];
 
   constructor(
-    videos: PreparedVideo[],
+    videos: FrameSequence[],
     private readonly options: DriveBatchOptions,
     private readonly random: Random,
   ) {
@@ -38,7 +38,7 @@ export class DriveBatches {
     return this.#targets.length;
   }
 
-  #moves(video: PreparedVideo, from: number, to: number): boolean {
+  #moves(video: FrameSequence, from: number, to: number): boolean {
     for (let i = from; i < to; i++) if (video.motion[i] < this.options.minMotion) return false;
     return true;
   }

@@ -71,7 +71,7 @@ describe.each([false, true])('photometric gradient, source later = %s', (later) 
       size += Math.abs(numeric);
     }
     // Bilinear sampling and L1 have kinks: single numbers differ by a few per cent, the whole by less.
-    expect(compared).toBeGreaterThan(8);
+    expect(compared).toBeGreaterThan(6);
     expect(difference).toBeLessThan(0.02 * size);
   });
 

@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { registerExport } from './training/exportCommand';
+import { registerTrain } from './training/trainCommand';
+
+const program = new Command('depthgrad').description('Depth, depth gradient and ego-motion from one moving camera');
+registerTrain(program);
+registerExport(program);
+program.parseAsync().catch((error: unknown) => {
+  console.error(`depthgrad: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});

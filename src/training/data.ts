@@ -1,0 +1,33 @@
+/** Opens the data sets a recipe names. */
+import { join } from 'node:path';
+import { cacheFolder, resolveFile } from '../paths';
+import { DriveBatches } from './batches/drives';
+import { SyntheticBatches } from './batches/synthetic';
+import { openSyntheticSet } from './datasets/syntheticSet';
+import { prepare } from './datasets/video';
+import type { Random } from './random';
+import type { Recipe } from './recipe';
+import type { BatchSource, DataSetName } from './trainer';
+
+/** Prepared drives and rendered scenes live here. */
+export function preparedFolder(): string {
+  return join(cacheFolder(), 'prepared');
+}
+
+async function openDrives(recipe: Recipe, random: Random): Promise<BatchSource> {
+  const { drives, camera, strides, min_motion: minMotion, min_crop: minCrop } = recipe.data;
+  const videos = [];
+  for (const drive of drives) videos.push(await prepare(resolveFile(drive), resolveFile(camera), preparedFolder()));
+  return new DriveBatches(videos, { strides, minMotion, minCrop }, random);
+}
+
+/** The data sets the recipe's stages take a share of, prepared first where they are not in the cache yet. */
+export async function openDataSets(recipe: Recipe, random: Random): Promise<Partial<Record<DataSetName, BatchSource>>> {
+  const uses = (name: DataSetName): boolean => recipe.stages.some((stage) => stage.mix[name] > 0);
+  return {
+    drives: uses('drives') ? await openDrives(recipe, random) : undefined,
+    synthetic: uses('synthetic')
+      ? new SyntheticBatches(await openSyntheticSet(recipe.data.synthetic_samples, preparedFolder()), random)
+      : undefined,
+  };
+}
