@@ -8,7 +8,7 @@ import { DepthStatistics } from './depthStatistics';
 import { cameraInfoFault, siblingCameraInfo } from './ros/cameraInfo';
 import { CdrWriter } from './ros/cdr';
 import { readCameraInfo, writeDiagnosticArray, type CameraInfoMessage } from './ros/messages';
-import { qos, rclnodejs, type RosNode, type Subscription } from './ros/rclnodejs';
+import { createNode, qos, rclnodejs, type RosNode, type Subscription } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
 
 const DIAGNOSTICS_PERIOD_MS = 1000;
@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   rclnodejs.removeSignalHandlers();
   await rclnodejs.init();
   onEnd(() => rclnodejs.shutdown());
-  const node = new rclnodejs.Node('depth_node');
+  const node = createNode('depth_node');
   const logger = node.getLogger();
   const log = new ThrottledLog(logger);
   const parameters = declareDepthParameters(node);

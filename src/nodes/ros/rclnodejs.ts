@@ -3,6 +3,9 @@
  * per machine from the ROS installation, and the package has to compile before (and without) that.
  */
 
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
 export type Reliability = 'reliable' | 'best_effort';
 
 export interface Logger {
@@ -65,8 +68,30 @@ interface Rclnodejs {
   FloatingPointRange: new (from: number, to: number, step?: number) => object;
 }
 
-// eslint-disable-next-line @typescript-eslint/no-require-imports -- an import would pull in the generated types
-export const rclnodejs = require('rclnodejs') as Rclnodejs;
+export const rclnodejs = load();
+
+/**
+ * Loads the library, but only where its addon can be loaded: on a failure rclnodejs 2.2.0 deletes its build and its generated
+ * messages and compiles anew, so one start in a shell without ROS 2 would undo the whole set-up.
+ */
+function load(): Rclnodejs {
+  if (!process.env.ROS_DISTRO) {
+    throw new Error('ROS 2 is not in this environment: run "source scripts/env.sh" or source your ROS 2 first');
+  }
+  const addon = join(dirname(require.resolve('rclnodejs/package.json')), 'build', 'Release', 'rclnodejs.node');
+  /* eslint-disable @typescript-eslint/no-require-imports -- an import would pull in the generated types */
+  if (existsSync(addon)) {
+    try {
+      require(addon);
+    } catch (error) {
+      throw new Error(`${addon} does not load; source the ROS 2 it was built for, or run scripts/setup.sh`, {
+        cause: error,
+      });
+    }
+  }
+  return require('rclnodejs') as Rclnodejs;
+  /* eslint-enable @typescript-eslint/no-require-imports */
+}
 
 const KEEP_LAST = 1;
 const VOLATILE = 2;
@@ -74,4 +99,33 @@ const VOLATILE = 2;
 /** Keep-last, volatile quality of service; the numbers are rmw's. */
 export function qos(reliability: Reliability, depth: number): object {
   return new rclnodejs.QoS(KEEP_LAST, depth, reliability === 'reliable' ? 1 : 2, VOLATILE);
+}
+
+type Overrides = Map<string, RosParameter>;
+
+/**
+ * A node whose parameters may be addressed by every name that rclcpp and rclpy know. rclnodejs 2.2.0 looks for `/**` and the
+ * bare name only, while launch files write `/namespace/name` for a Node with a name and a dictionary of parameters: they
+ * would be ignored without a word.
+ */
+class FullyNamedNode extends rclnodejs.Node {
+  /** rclnodejs calls this in its constructor; the base version reads `/**` and the section called `this.name()`. */
+  protected _getNativeParameterOverrides(): Overrides {
+    const read = (
+      Object.getPrototypeOf(FullyNamedNode.prototype) as { _getNativeParameterOverrides(this: object): Overrides }
+    )._getNativeParameterOverrides;
+    const name = this.name();
+    const fullName = `${this.namespace().replace(/\/$/, '')}/${name}`;
+    const overrides: Overrides = new Map();
+    for (const section of [`/**/${name}`, name, fullName]) {
+      const asSection = Object.create(this, { name: { value: () => section } }) as object;
+      for (const [key, parameter] of read.call(asSection)) overrides.set(key, parameter);
+    }
+    return overrides;
+  }
+}
+
+/** Makes a node; its name and namespace may be remapped by ROS arguments. Call after rclnodejs.init. */
+export function createNode(name: string): RosNode {
+  return new FullyNamedNode(name);
 }
