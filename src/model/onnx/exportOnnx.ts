@@ -1,0 +1,91 @@
+/**
+ * Exports a DepthNetwork as one ONNX file that stands alone (docs/architecture.md, "Graph contract"): uint8 rgb image of any
+ * size in; depth, gradient, confidence, ego-motion and the features to feed back with the next frame out.
+ */
+import { createHash } from 'node:crypto';
+import { onnx } from 'onnx-proto';
+import { confidenceSharpness } from '../confidence';
+import { gradientStrides } from '../heads/gradient';
+import { poseFeatureIndex, type DepthNetwork } from '../network';
+import { writeFileAtomically } from '../safetensors';
+import { writeFusion } from './fusion';
+import { GraphWriter } from './graphWriter';
+import { writeLayersModel, type GraphMap } from './layers';
+import { metadataToEntries, type ModelDescription } from './metadata';
+
+/** The bytes of the ONNX file. */
+export function buildOnnx(network: DepthNetwork, description: ModelDescription): Uint8Array {
+  const { encoder, height, width, fusionLambda } = network.config;
+  const graph = new GraphWriter('depthgrad');
+  const variables = network.namedVariables();
+  const write = (model: DepthNetwork['encoder'], inputs: GraphMap[]): GraphMap[] =>
+    writeLayersModel(graph, model, inputs, variables);
+
+  const features = write(network.encoder, [writeImage(graph, height, width)]);
+  const { height: featureHeight, width: featureWidth, channels: featureChannels } = features[poseFeatureIndex];
+  const featureShape = [1, featureHeight, featureWidth, featureChannels];
+  const [logDisparity] = write(network.depthHead, features);
+  const [gradient] = write(network.gradientHead, features.slice(0, gradientStrides));
+
+  const current = features[poseFeatureIndex];
+  const previousFeatures = graph.input('previous_features', 'float32', featureShape);
+  const previous = { ...current, value: graph.node('Transpose', [previousFeatures], { perm: [0, 3, 1, 2] }) };
+  const [egoMotion] = write(network.poseHead, [previous, current]);
+
+  const fused = writeFusion(graph, logDisparity.value, gradient.value, { height, width, lambda: fusionLambda });
+  const depth = graph.node('Exp', [graph.node('Neg', [fused.logDisparity])]);
+  const planeShape = graph.integers('one_plane', [1, height, width]);
+
+  graph.output(graph.node('Reshape', [depth, planeShape], {}, 'depth'), [1, height, width]);
+  graph.output(graph.node('Transpose', [gradient.value], { perm: [0, 2, 3, 1] }, 'log_disparity_gradient'), [
+    1,
+    height,
+    width,
+    2,
+  ]);
+  graph.output(graph.node('Reshape', [fused.confidence, planeShape], {}, 'confidence'), [1, height, width]);
+  graph.output(graph.node('Identity', [egoMotion.value], {}, 'ego_motion'), [1, 6]);
+  graph.output(graph.node('Transpose', [current.value], { perm: [0, 2, 3, 1] }, 'features'), featureShape);
+
+  return graph.finish(
+    metadataToEntries({
+      ...description,
+      encoder,
+      height,
+      width,
+      featureHeight,
+      featureWidth,
+      featureChannels,
+      fusionLambda,
+      confidenceSharpness,
+    }),
+  );
+}
+
+/**
+ * Writes the ONNX file; an existing one is replaced in one step.
+ *
+ * @returns the file's SHA-256, hexadecimal
+ * @throws Error naming the file when it cannot be written
+ */
+export function exportOnnx(network: DepthNetwork, path: string, description: ModelDescription): string {
+  const bytes = buildOnnx(network, description);
+  writeFileAtomically(path, [bytes]);
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** uint8 [1, H, W, 3] -> float 0..1 [1, 3, h, w], anti-aliased; onnxruntime copies an image that has the size already. */
+function writeImage(graph: GraphWriter, height: number, width: number): GraphMap {
+  const image = graph.input('image', 'uint8', [1, 'image_height', 'image_width', 3]);
+  // Cast before Transpose: onnxruntime moves floats faster than bytes.
+  const numbers = graph.node('Cast', [image], { to: onnx.TensorProto.DataType.FLOAT });
+  const planes = graph.node('Transpose', [numbers], { perm: [0, 3, 1, 2] });
+  const sizes = graph.integers('image_sizes', [1, 3, height, width]);
+  const shrunk = graph.node('Resize', [planes, '', '', sizes], {
+    mode: 'linear',
+    antialias: 1,
+    coordinate_transformation_mode: 'half_pixel',
+  });
+  const value = graph.node('Mul', [shrunk, graph.floats('one_by_255', [1 / 255], [])]);
+  return { value, height, width, channels: 3 };
+}

@@ -1,0 +1,94 @@
+/** Screened-Poisson fusion and confidence as ONNX nodes: the same numbers as ../fusion.ts and ../confidence.ts. */
+import { dctMatrix } from '../../geometry/poisson';
+import { confidenceSharpness, confidenceWindow } from '../confidence';
+import { inverseSpectrum } from '../fusion';
+import type { GraphWriter } from './graphWriter';
+
+/** One small convolution over the stacked [u0, G_u, G_v] gives each of the quantities below; its kernel as [out][in] taps. */
+type Stencil = readonly (readonly (readonly number[])[])[];
+
+export interface FusionOutputs {
+  /** Fused log-disparity, [h, w]. */
+  logDisparity: string;
+  /** [1, 1, h, w]. */
+  confidence: string;
+}
+
+/**
+ * @param logDisparity name of u0, [1, 1, h, w]
+ * @param gradient name of G, [1, 2, h, w]
+ */
+export function writeFusion(
+  graph: GraphWriter,
+  logDisparity: string,
+  gradient: string,
+  { height, width, lambda }: { height: number; width: number; lambda: number },
+): FusionOutputs {
+  const inside = graph.floats('fusion/inside', insideMask(height, width), [1, 2, height, width]);
+  const stack = graph.node('Concat', [logDisparity, graph.node('Mul', [gradient, inside])], { axis: 1 });
+
+  // lambda u0 + grad^T G. The 2x2 window ends at the pixel: taps are up-left, up, left, pixel.
+  const adjoint: Stencil = [
+    [
+      [0, 0, 0, lambda],
+      [0, 0, 1, -1],
+      [0, 1, 0, -1],
+    ],
+  ];
+  const right = writeStencil(graph, 'fusion/adjoint', stack, adjoint, [1, 1, 0, 0]);
+  const logDisparityFused = writeSolve(graph, right, height, width, lambda);
+
+  // grad u0 - G. The window begins at the pixel: taps are pixel, right, below, below-right.
+  const difference: Stencil = [
+    [
+      [-1, 1, 0, 0],
+      [-1, 0, 0, 0],
+      [0, 0, 0, 0],
+    ],
+    [
+      [-1, 0, 1, 0],
+      [0, 0, 0, 0],
+      [-1, 0, 0, 0],
+    ],
+  ];
+  const disagreement = graph.node('Mul', [
+    writeStencil(graph, 'fusion/difference', stack, difference, [0, 0, 1, 1]),
+    inside,
+  ]);
+  const bothAxes = graph.node('ReduceSum', [graph.node('Abs', [disagreement]), graph.integers('channel_axis', [1])], {
+    keepdims: 1,
+  });
+  const half = confidenceWindow >> 1;
+  const mean = graph.node('AveragePool', [bothAxes], {
+    kernel_shape: [confidenceWindow, confidenceWindow],
+    pads: [half, half, half, half],
+    count_include_pad: 0,
+  });
+  const sharpness = graph.floats('confidence/minus_sharpness', [-confidenceSharpness], []);
+  return { logDisparity: logDisparityFused, confidence: graph.node('Exp', [graph.node('Mul', [mean, sharpness])]) };
+}
+
+/** Four matrix products: to the cosine spectrum, divide, and back. */
+function writeSolve(graph: GraphWriter, right: string, height: number, width: number, lambda: number): string {
+  const rows = graph.floats('fusion/dct_rows', Float32Array.from(dctMatrix(height)), [height, height]);
+  const columns = graph.floats('fusion/dct_columns', Float32Array.from(dctMatrix(width)), [width, width]);
+  const inverse = graph.floats('fusion/inverse_spectrum', inverseSpectrum(height, width, lambda), [height, width]);
+  const plane = graph.node('Reshape', [right, graph.integers('plane', [height, width])]);
+  const overColumns = graph.node('Gemm', [plane, columns], { transB: 1 });
+  const spectrum = graph.node('Mul', [graph.node('Gemm', [rows, overColumns]), inverse]);
+  const backRows = graph.node('Gemm', [rows, spectrum], { transA: 1 });
+  return graph.node('Gemm', [backRows, columns]);
+}
+
+function writeStencil(graph: GraphWriter, name: string, stack: string, stencil: Stencil, pads: number[]): string {
+  const weights = graph.floats(name, stencil.flat(2), [stencil.length, 3, 2, 2]);
+  return graph.node('Conv', [stack, weights], { kernel_shape: [2, 2], pads });
+}
+
+/** 0 where a forward difference would leave the image, 1 elsewhere: [2, h, w] for columns, then rows. */
+function insideMask(height: number, width: number): Float32Array {
+  const mask = new Float32Array(2 * height * width).fill(1);
+  for (let v = 0; v < height; v++) mask[v * width + width - 1] = 0;
+  mask.fill(0, mask.length - width);
+  return mask;
+}
