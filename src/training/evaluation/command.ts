@@ -1,0 +1,164 @@
+/** `depthgrad evaluate` and `depthgrad prepare`. */
+import { join } from 'node:path';
+import { SingleBar } from 'cli-progress';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { readCameraFile } from '../../media/cameraFile';
+import { cacheFolder, resolveFile } from '../../paths';
+import { prepare, type PreparedVideo } from '../datasets/video';
+import {
+  constantPredictor,
+  evaluateModel,
+  evaluatePredictor,
+  groundPlanePredictor,
+  type EvaluateOptions,
+} from './evaluate';
+import { evaluateHeldOut } from './heldOut';
+import { EIGEN_PROTOCOL } from './metrics';
+
+interface EvaluateFlags {
+  model?: string;
+  baseline?: 'constant' | 'ground-plane';
+  dataset?: string;
+  heldout?: string[];
+  camera: string;
+  strides: number[];
+  every: number;
+  minDepth: number;
+  maxDepth: number;
+  crop: 'garg' | 'none';
+  threads: number;
+  format: 'json' | 'text';
+}
+
+interface PrepareFlags {
+  camera: string;
+  width: number;
+  height: number;
+}
+
+const SAMPLE_DRIVES = ['project_video03.mp4', 'challenge02.mp4', 'challenge03.mp4'];
+const SAMPLE_CAMERA = 'config/cameras/udacity.yaml';
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('a number above 0 is needed');
+  return value;
+}
+
+function positiveInteger(text: string): number {
+  const value = positive(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('a whole number is needed');
+  return value;
+}
+
+/** Where the cache folder keeps prepared drives. */
+export function preparedFolder(): string {
+  return join(cacheFolder(), 'prepared');
+}
+
+async function withBar<T>(
+  title: string,
+  work: (onFrame: (done: number, count: number) => void) => Promise<T>,
+): Promise<T> {
+  const bar = new SingleBar({
+    format: `${title} [{bar}] {value}/{total} frames, {eta_formatted} left`,
+    hideCursor: true,
+  });
+  // The results go to stdout, the bar to stderr, and only to a terminal.
+  let started = false;
+  try {
+    return await work((done, count) => {
+      if (!process.stderr.isTTY) return;
+      if (!started) bar.start(count, 0);
+      started = true;
+      bar.update(done);
+    });
+  } finally {
+    if (started) bar.stop();
+  }
+}
+
+function print(result: object, format: 'json' | 'text'): void {
+  if (format === 'json') {
+    console.log(JSON.stringify(result));
+    return;
+  }
+  const shown = (value: unknown) =>
+    typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(4) : String(value);
+  for (const [name, value] of Object.entries(result)) {
+    if (!Array.isArray(value)) console.log(`${name.padEnd(22)} ${shown(value)}`);
+    else for (const row of value as object[]) console.log(Object.values(row).map(shown).join('\t'));
+  }
+}
+
+async function measure(flags: EvaluateFlags): Promise<object> {
+  const { dataset, heldout, baseline, model } = flags;
+  if ((dataset === undefined) === (heldout === undefined)) {
+    throw new Error('evaluate needs either --dataset DIR or --heldout');
+  }
+  if ((model === undefined) === (baseline === undefined))
+    throw new Error('evaluate needs either --model FILE or --baseline NAME');
+  if (dataset !== undefined) {
+    return withBar('evaluate', async (onFrame) => {
+      const options: EvaluateOptions = { ...flags, onFrame };
+      if (model !== undefined) return evaluateModel(model, dataset, options);
+      if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
+      const { intrinsics } = await readCameraFile(join(dataset, 'calib.yaml'));
+      return evaluatePredictor(groundPlanePredictor(intrinsics, undefined, flags.maxDepth), dataset, options);
+    });
+  }
+  if (model === undefined) throw new Error('--heldout measures models only: a baseline has no ego-motion');
+  const videos = heldout?.length ? heldout : SAMPLE_DRIVES;
+  const drives: PreparedVideo[] = [];
+  for (const video of videos)
+    drives.push(await prepare(resolveFile(video), resolveFile(flags.camera), preparedFolder()));
+  return withBar('evaluate', (onFrame) => evaluateHeldOut(model, drives, { ...flags, onFrame }));
+}
+
+export function registerEvaluate(program: Command): void {
+  program
+    .command('evaluate')
+    .description('measure a model: against ground truth (--dataset) or on the held-out ends of drives (--heldout)')
+    .option('--model <file>', 'model as depthgrad export writes it')
+    .addOption(new Option('--baseline <name>', 'measure this instead of a model').choices(['constant', 'ground-plane']))
+    .option('--dataset <dir>', 'folder with image/, depth/ (16-bit png) and calib.yaml')
+    .option('--heldout [videos...]', `last fifth of these drives (default: ${SAMPLE_DRIVES.join(', ')})`)
+    .option('--camera <yaml>', 'camera file of the drives', SAMPLE_CAMERA)
+    .option(
+      '--strides <list>',
+      'frames between source and target',
+      (text) => text.split(',').map(positiveInteger),
+      [1, 2, 3],
+    )
+    .option('--every <n>', 'take every n-th held-out frame', positiveInteger, 5)
+    .option('--min-depth <m>', 'nearest ground truth counted', positive, EIGEN_PROTOCOL.minDepth)
+    .option('--max-depth <m>', 'farthest ground truth counted; 10 indoors', positive, EIGEN_PROTOCOL.maxDepth)
+    .addOption(new Option('--crop <part>', 'part of the image counted').choices(['garg', 'none']).default('garg'))
+    .option('--threads <n>', 'compute threads', positiveInteger, 2)
+    .addOption(new Option('--format <kind>', 'how to print').choices(['json', 'text']).default('text'))
+    .action(async (flags: EvaluateFlags) => {
+      // A bare --heldout arrives as true.
+      const heldout = (flags.heldout as unknown) === true ? [] : flags.heldout;
+      print(await measure({ ...flags, heldout }), flags.format);
+    });
+}
+
+export function registerPrepare(program: Command): void {
+  program
+    .command('prepare')
+    .description('undistort, crop and shrink drives into the cache, as training reads them')
+    .argument('[videos...]', 'video files; a bare name is looked for in the sample drive', SAMPLE_DRIVES)
+    .option('--camera <yaml>', 'camera file of the videos; scripts/calibrate.py makes one', SAMPLE_CAMERA)
+    .option('--width <pixels>', 'of the frames written', positiveInteger, 416)
+    .option('--height <pixels>', 'of the frames written', positiveInteger, 216)
+    .action(async (videos: string[], { camera, ...size }: PrepareFlags) => {
+      for (const video of videos) {
+        const drive = await prepare(resolveFile(video), resolveFile(camera), preparedFolder(), size);
+        const { train, heldOut } = drive.split();
+        console.log(
+          `${drive.folder}: ${drive.count} frames of ${drive.width}x${drive.height}, trained on ${train[1]}, ${heldOut[1] - heldOut[0]} held out`,
+        );
+        drive.close();
+      }
+    });
+}

@@ -1,0 +1,240 @@
+/**
+ * How well a model explains the parts of the drives it never saw: photometric error of the previous frame warped by depth and
+ * ego-motion against that of the frame as it is, without any mask, and the gradient head against the fused depth's differences.
+ */
+import { AreaResizer, RGB8 } from '../../geometry/areaResize';
+import { scaleIntrinsics } from '../../geometry/camera';
+import { forwardDifferences } from '../../geometry/poisson';
+import { fromVector6 } from '../../geometry/se3';
+import { warpImage } from '../../geometry/warp';
+import type { FrameSequence } from '../datasets/dataset';
+import { photometricErrorInto } from '../losses/photometricKernel';
+import { OnnxModel, type ModelOutputs } from './onnxModel';
+
+export interface HeldOutOptions {
+  /** Distances in frames between source and target. */
+  strides?: readonly number[];
+  /** Take every n-th frame of the held-out part as a target. */
+  every?: number;
+  threads?: number;
+  onFrame?: (done: number, count: number) => void;
+}
+
+/** Means over pixels of frames; the error is 0.85 (1 - SSIM) / 2 + 0.15 L1 over rgb in 0..1, at the network's size. */
+export interface PhotometricResult {
+  frames: number;
+  /** Of the source warped into the target, over the pixels it covers. */
+  warped_error: number;
+  /** Of the source as it is, over the same pixels. */
+  unwarped_error: number;
+  /** 1 - warped / un-warped: the share of the error that depth and ego-motion explain. */
+  reduction: number;
+  /** Share of pixels the warped source covers. */
+  covered_share: number;
+}
+
+export interface StrideResult extends PhotometricResult {
+  stride: number;
+  drive: string;
+}
+
+export interface HeldOutResult extends PhotometricResult {
+  /**
+   * Pearson correlation, over all pixels of both axes, of the gradient output with forward differences of the fused log-disparity
+   * (-ln of the depth output).
+   */
+  gradient_correlation: number;
+  by_drive_and_stride: StrideResult[];
+  /** Share of the depth map's values at its nearest and farthest value: a collapsed model has most there. */
+  at_limits_share: number;
+}
+
+/** Sums for Pearson's correlation of pairs that come one after the other. */
+export class Correlation {
+  #count = 0;
+  #x = 0;
+  #y = 0;
+  #xx = 0;
+  #yy = 0;
+  #xy = 0;
+
+  add(x: number, y: number): void {
+    this.#count++;
+    this.#x += x;
+    this.#y += y;
+    this.#xx += x * x;
+    this.#yy += y * y;
+    this.#xy += x * y;
+  }
+
+  /** NaN when either side does not vary. */
+  compute(): number {
+    const n = this.#count;
+    const covariance = this.#xy - (this.#x * this.#y) / n;
+    const spread = (this.#xx - this.#x ** 2 / n) * (this.#yy - this.#y ** 2 / n);
+    return spread > 0 ? covariance / Math.sqrt(spread) : NaN;
+  }
+}
+
+/**
+ * Adds a frame's pairs: gradient output [height, width, 2] against forward differences of -ln(depth). The last column has no
+ * horizontal difference and the last row no vertical one.
+ */
+export function addGradientPairs(
+  correlation: Correlation,
+  { depth, gradient, height, width }: Pick<ModelOutputs, 'depth' | 'gradient' | 'height' | 'width'>,
+): void {
+  const logDisparity = depth.map((z) => -Math.log(z));
+  const differences = forwardDifferences(logDisparity, height, width);
+  for (let v = 0, i = 0; v < height; v++) {
+    for (let u = 0; u < width; u++, i += 2) {
+      if (u < width - 1) correlation.add(gradient[i], differences[i]);
+      if (v < height - 1) correlation.add(gradient[i + 1], differences[i + 1]);
+    }
+  }
+}
+
+class ErrorSums {
+  frames = 0;
+  covered = 0;
+  total = 0;
+  warped = 0;
+  unwarped = 0;
+
+  add(other: ErrorSums): void {
+    this.frames += other.frames;
+    this.covered += other.covered;
+    this.total += other.total;
+    this.warped += other.warped;
+    this.unwarped += other.unwarped;
+  }
+
+  result(): PhotometricResult {
+    const { frames, covered, total, warped, unwarped } = this;
+    return {
+      frames,
+      warped_error: warped / covered,
+      unwarped_error: unwarped / covered,
+      reduction: 1 - warped / unwarped,
+      covered_share: covered / total,
+    };
+  }
+}
+
+/** Reads frames of a drive at the network's size, as bytes and as floats in 0..1. */
+class ShrunkFrames {
+  readonly #full: Uint8Array;
+  readonly #resizer: AreaResizer;
+
+  constructor(
+    private readonly drive: FrameSequence,
+    private readonly height: number,
+    private readonly width: number,
+  ) {
+    this.#full = new Uint8Array(drive.width * drive.height * 3);
+    this.#resizer = new AreaResizer({
+      width: drive.width,
+      height: drive.height,
+      step: drive.width * 3,
+      layout: RGB8,
+      outputWidth: width,
+      outputHeight: height,
+    });
+  }
+
+  read(index: number): { bytes: Uint8Array; image: Float32Array } {
+    this.drive.readFrame(index, this.#full);
+    const bytes = new Uint8Array(this.height * this.width * 3);
+    this.#resizer.resize(this.#full, bytes);
+    return { bytes, image: Float32Array.from(bytes, (level) => level / 255) };
+  }
+}
+
+/** Errors of one pair of frames: the mean is over pixels inside the outer ring (SSIM needs neighbours) that the warp covers. */
+function pairErrors(
+  target: Float32Array,
+  source: Float32Array,
+  { depth, egoMotion, height, width }: ModelOutputs,
+  drive: FrameSequence,
+): ErrorSums {
+  // Ego-motion is the current camera in the previous camera's frame: it takes target points to the source camera.
+  const intrinsics = scaleIntrinsics(drive.intrinsics, width, height);
+  const { image, valid } = warpImage(source, depth, intrinsics, fromVector6(egoMotion), height, width);
+  const warpedError = new Float32Array(height * width);
+  const unwarpedError = new Float32Array(height * width);
+  photometricErrorInto(image, target, height, width, warpedError);
+  photometricErrorInto(source, target, height, width, unwarpedError);
+  const sums = new ErrorSums();
+  sums.frames = 1;
+  for (let v = 1; v < height - 1; v++) {
+    for (let i = v * width + 1; i < v * width + width - 1; i++) {
+      sums.total++;
+      if (valid[i] === 0) continue;
+      sums.covered++;
+      sums.warped += warpedError[i];
+      sums.unwarped += unwarpedError[i];
+    }
+  }
+  return sums;
+}
+
+function shareAtLimits(depth: Float32Array, nearest: number, farthest: number): number {
+  let count = 0;
+  for (const z of depth) if (z <= nearest * 1.01 || z >= farthest * 0.99) count++;
+  return count / depth.length;
+}
+
+/** @throws Error when the model cannot be read or a held-out part is too short for the strides */
+export async function evaluateHeldOut(
+  modelPath: string,
+  drives: readonly FrameSequence[],
+  options: HeldOutOptions = {},
+): Promise<HeldOutResult> {
+  const { strides = [1, 2, 3], every = 5, threads, onFrame } = options;
+  const model = await OnnxModel.open(modelPath, threads);
+  const { height, width } = model.size;
+  const correlation = new Correlation();
+  const all = new ErrorSums();
+  const table: StrideResult[] = [];
+  let limits = 0;
+  let done = 0;
+  const targetsOf = (drive: FrameSequence): number[] => {
+    const [first, end] = drive.split().heldOut;
+    const targets: number[] = [];
+    for (let index = first + Math.max(...strides); index < end; index += every) targets.push(index);
+    if (targets.length === 0) throw new Error(`${drive.name}: its held-out part has only ${end - first} frames`);
+    return targets;
+  };
+  const count = drives.reduce((sum, drive) => sum + targetsOf(drive).length, 0);
+  try {
+    for (const drive of drives) {
+      const frames = new ShrunkFrames(drive, height, width);
+      const perStride = strides.map(() => new ErrorSums());
+      for (const index of targetsOf(drive)) {
+        const target = frames.read(index);
+        for (const [s, stride] of strides.entries()) {
+          const source = frames.read(index - stride);
+          const before = await model.run(source.bytes, height, width, model.emptyFeatures());
+          const outputs = await model.run(target.bytes, height, width, before.features);
+          perStride[s].add(pairErrors(target.image, source.image, outputs, drive));
+          if (s > 0) continue;
+          addGradientPairs(correlation, outputs);
+          limits += shareAtLimits(outputs.depth, 0.1, 100);
+        }
+        onFrame?.(++done, count);
+      }
+      perStride.forEach((sums, s) => {
+        table.push({ drive: drive.name, stride: strides[s], ...sums.result() });
+        all.add(sums);
+      });
+    }
+  } finally {
+    await model.close();
+  }
+  return {
+    ...all.result(),
+    gradient_correlation: correlation.compute(),
+    at_limits_share: limits / count,
+    by_drive_and_stride: table,
+  };
+}
