@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { registerExport } from './training/exportCommand';
+import { registerEvaluate, registerPrepare } from './training/evaluation';
 import { registerTrain } from './training/trainCommand';
 
 const program = new Command('depthgrad').description('Depth, depth gradient and ego-motion from one moving camera');
 registerTrain(program);
 registerExport(program);
+registerEvaluate(program);
+registerPrepare(program);
 program.parseAsync().catch((error: unknown) => {
   console.error(`depthgrad: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

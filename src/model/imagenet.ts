@@ -3,8 +3,8 @@
  * converted from github.com/tensorflow/tpu. Batch normalisation (epsilon 1e-3) is folded into the convolutions.
  */
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '../paths';
 import { lite0Blocks } from './encoders/lite0';
 import type { DepthNetwork } from './network';
 import type { NamedTensor } from './safetensors';
@@ -15,9 +15,7 @@ const batchNormEpsilon = 1e-3;
 
 /** Where set-up puts the weights: the folder `DEPTHGRAD_CACHE`, or depthgrad in the user's cache folder. */
 export function defaultImageNetPath(): string {
-  const cache =
-    process.env.DEPTHGRAD_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'depthgrad');
-  return join(cache, 'imagenet', lite0ImageNetFile);
+  return join(cacheFolder(), 'imagenet', lite0ImageNetFile);
 }
 
 /** Batch normalisation at inference: y = (x - mean) / sqrt(variance + epsilon) * scale + offset, per channel. */

@@ -1,6 +1,5 @@
 /** Opens the data sets a recipe names. */
-import { join } from 'node:path';
-import { cacheFolder, resolveFile } from '../paths';
+import { preparedFolder, resolveFile } from '../paths';
 import { DriveBatches } from './batches/drives';
 import { SyntheticBatches } from './batches/synthetic';
 import { openSyntheticSet } from './datasets/syntheticSet';
@@ -8,11 +7,6 @@ import { prepare } from './datasets/video';
 import type { Random } from './random';
 import type { Recipe } from './recipe';
 import type { BatchSource, DataSetName } from './trainer';
-
-/** Prepared drives and rendered scenes live here. */
-export function preparedFolder(): string {
-  return join(cacheFolder(), 'prepared');
-}
 
 async function openDrives(recipe: Recipe, random: Random): Promise<BatchSource> {
   const { drives, camera, strides, min_motion: minMotion, min_crop: minCrop } = recipe.data;

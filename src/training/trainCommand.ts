@@ -1,4 +1,5 @@
 /** `depthgrad train RECIPE`: opens the recipe's data, builds the network, trains. */
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import type { Command } from 'commander';
 import { resolveFile } from '../paths';
@@ -6,7 +7,7 @@ import { openDataSets } from './data';
 import { createNetwork } from './networkStart';
 import { Random } from './random';
 import { readRecipe } from './recipe';
-import { train } from './trainer';
+import { RECIPE_FILE, train } from './trainer';
 
 interface TrainFlags {
   out?: string;
@@ -29,6 +30,8 @@ export function registerTrain(program: Command): void {
       const images = sources.drives ?? sources.synthetic;
       if (!images) throw new Error(`recipe ${path} uses no data set`);
       const network = createNetwork(recipe, images);
+      mkdirSync(out, { recursive: true });
+      copyFileSync(path, join(out, RECIPE_FILE));
       const position = await train(recipe, network, sources, random, {
         out,
         maxSeconds: flags.maxMinutes === undefined ? undefined : 60 * Number(flags.maxMinutes),

@@ -18,8 +18,12 @@ export interface BatchSource {
   next(size: number, height: number, width: number): TrainingBatch;
 }
 
+/** Files of a run folder. */
+export const CHECKPOINT_FILE = 'checkpoint.safetensors';
+export const RECIPE_FILE = 'recipe.yaml';
+
 export interface TrainOptions {
-  /** Run folder: checkpoint.safetensors, log.jsonl and TensorBoard events. */
+  /** Run folder: checkpoint, log.jsonl and TensorBoard events. */
   out: string;
   /** Stop after this many seconds in this process, with a checkpoint. */
   maxSeconds?: number;
@@ -91,7 +95,7 @@ export async function train(
   options: TrainOptions,
 ): Promise<RunPosition> {
   mkdirSync(options.out, { recursive: true });
-  const checkpointPath = join(options.out, 'checkpoint.safetensors');
+  const checkpointPath = join(options.out, CHECKPOINT_FILE);
   const adam = new FlatAdam(network.namedVariables(), {
     ...defaultAdam,
     clipNorm: recipe.optimizer.clip_norm,

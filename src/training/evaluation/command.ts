@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { readCameraFile } from '../../media/cameraFile';
-import { cacheFolder, resolveFile } from '../../paths';
+import { preparedFolder, resolveFile } from '../../paths';
 import { prepare, type PreparedVideo } from '../datasets/video';
 import {
   constantPredictor,
@@ -49,11 +49,6 @@ function positiveInteger(text: string): number {
   const value = positive(text);
   if (!Number.isInteger(value)) throw new InvalidArgumentError('a whole number is needed');
   return value;
-}
-
-/** Where the cache folder keeps prepared drives. */
-export function preparedFolder(): string {
-  return join(cacheFolder(), 'prepared');
 }
 
 async function withBar<T>(
