@@ -9,5 +9,5 @@ const wanted = read(process.argv[1] + "/package-lock.json"), installed = read(pr
 const differs = (path) => path !== "" && !wanted[path].optional && installed[path]?.version !== wanted[path].version;
 process.exit(installed && !Object.keys(wanted).some(differs) ? 0 : 1);'
 if node -e "$up_to_date" "$PWD"; then exit 0; fi
-ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --no-audit --no-fund --loglevel=error ||
+ONNXRUNTIME_NODE_INSTALL=skip npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error ||
   fail "npm ci failed in $DG_APP (see above); without a network the first set-up cannot be done. Run the same command again to resume."
