@@ -4,9 +4,9 @@
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ExecutionProvider, InferRequest, ThreadReport, ThreadStart } from './protocol';
+import { CLOSE, type ExecutionProvider, type InferRequest, type ThreadReport, type ThreadStart } from './protocol';
 
-const { modelPath, modelBytes, description, executionProvider, threads } = workerData as ThreadStart;
+const { modelPath, modelBytes, description, executionProvider, threads, stop } = workerData as ThreadStart;
 const { height, width, featureHeight, featureWidth, featureChannels } = description;
 const featureShape = [1, featureHeight, featureWidth, featureChannels];
 const CONTRACT = {
@@ -76,7 +76,9 @@ function floats(outputs: InferenceSession.ReturnType, name: string): Float32Arra
 }
 
 async function main(): Promise<void> {
+  const stopped = new Int32Array(stop);
   const { session, provider } = await openSession();
+  if (Atomics.load(stopped, 0) === 1) return; // nothing keeps the thread alive: it ends
   checkContract(session);
   const noFeatures = new Tensor(
     'float32',
@@ -114,7 +116,12 @@ async function main(): Promise<void> {
     image: new Tensor('uint8', new Uint8Array(height * width * 3), [1, height, width, 3]),
     previous_features: noFeatures,
   });
-  parentPort!.on('message', (request: InferRequest) => {
+  if (Atomics.load(stopped, 0) === 1) return;
+  parentPort!.on('message', (request: InferRequest | typeof CLOSE) => {
+    if (request === CLOSE) {
+      parentPort!.close();
+      return;
+    }
     infer(request).catch((error: Error) => {
       previousFeatures = undefined;
       report({ kind: 'error', image: request.image, text: `model file ${modelPath}: ${error.message}` }, [

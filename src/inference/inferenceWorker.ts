@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ModelFileError, readModelFile, type ModelDescription } from './modelFile';
-import type { ExecutionProvider, Inference, InferRequest, ThreadReport, ThreadStart } from './protocol';
+import {
+  CLOSE,
+  type ExecutionProvider,
+  type Inference,
+  type InferRequest,
+  type ThreadReport,
+  type ThreadStart,
+} from './protocol';
 
 export type { ExecutionProvider, Inference } from './protocol';
 
@@ -13,6 +20,8 @@ export interface InferenceWorkerOptions {
   /** Threads of one run; 0 lets onnxruntime choose. Default 0. */
   readonly threads?: number;
   readonly onWarning?: (text: string) => void;
+  /** Gives the start up: it rejects as soon as the thread has ended. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -35,6 +44,7 @@ export class InferenceWorker {
   readonly #thread: Worker;
   #pending: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
   #ended: Error | undefined;
+  #exited = false;
 
   private constructor(thread: Worker, model: ModelDescription, executionProvider: ExecutionProvider) {
     this.#thread = thread;
@@ -42,21 +52,28 @@ export class InferenceWorker {
     this.executionProvider = executionProvider;
     thread.on('message', (message: ThreadReport) => this.#receive(message));
     thread.on('error', (error) => this.#end(error));
-    thread.on('exit', (code) => this.#end(new Error(`the inference thread has ended (exit code ${code})`)));
+    thread.on('exit', (code) => {
+      this.#exited = true;
+      this.#end(new Error(`the inference thread has ended (exit code ${code})`));
+    });
   }
 
   /** Reads and checks the model, starts the thread and waits until the first run is done. Throws ModelFileError. */
   static async start(options: InferenceWorkerOptions): Promise<InferenceWorker> {
-    const { modelPath, executionProvider = 'cpu', threads = 0, onWarning = () => undefined } = options;
+    const { modelPath, executionProvider = 'cpu', threads = 0, onWarning = () => undefined, signal } = options;
     const file = await readModelFile(modelPath);
+    signal?.throwIfAborted();
+    const stop = new SharedArrayBuffer(4);
     const start: ThreadStart = {
       modelPath,
       modelBytes: file.bytes,
       description: file.description,
       executionProvider,
       threads,
+      stop,
     };
     const thread = new Worker(threadFile(), { workerData: start });
+    signal?.addEventListener('abort', () => Atomics.store(new Int32Array(stop), 0, 1));
     const provider = await new Promise<ExecutionProvider>((resolve, reject) => {
       thread.on('message', (message: ThreadReport) => {
         if (message.kind === 'warning') onWarning(message.text);
@@ -87,9 +104,13 @@ export class InferenceWorker {
     });
   }
 
+  /** Ends the thread, after the run in work; an answer not yet given is given up: its promise rejects. */
   async close(): Promise<void> {
+    if (this.#exited) return;
     this.#end(new Error('the inference worker was closed'));
-    await this.#thread.terminate();
+    const exited = new Promise((resolve) => this.#thread.once('exit', resolve));
+    this.#thread.postMessage(CLOSE);
+    await exited;
   }
 
   #receive(message: ThreadReport): void {

@@ -10,7 +10,12 @@ export interface ThreadStart {
   readonly description: ModelDescription;
   readonly executionProvider: ExecutionProvider;
   readonly threads: number;
+  /** One int32, 1 once the thread is to end; read where messages are not: while it loads the model. */
+  readonly stop: SharedArrayBuffer;
 }
+
+/** Ends the thread after the run in work. Worker.terminate() in the middle of native code aborts the whole process. */
+export const CLOSE = 'close';
 
 /** One frame at network size. `image`, uint8 [height][width][3] rgb, is handed over and comes back with the answer. */
 export interface InferRequest {

@@ -23,14 +23,23 @@ async function main(): Promise<void> {
   const parameters = declareDepthParameters(node);
   node.spin();
 
-  const worker = await InferenceWorker.start({
+  const stopping = new AbortController();
+  const starting = InferenceWorker.start({
     modelPath: parameters.modelPath,
     executionProvider: parameters.executionProvider,
     threads: parameters.threads,
     onWarning: (text) => logger.warn(text),
+    signal: stopping.signal,
   });
+  onEnd(async () => {
+    stopping.abort();
+    await starting.then(
+      (worker) => worker.close(),
+      () => undefined,
+    );
+  });
+  const worker = await starting;
   if (isEnding()) return;
-  onEnd(() => worker.close());
   const { name, version, sha256, width, height } = worker.model;
   logger.info(
     `model ${name} ${version} (${width}x${height}, ${worker.executionProvider}, sha256 ${sha256.slice(0, 12)}) from ${parameters.modelPath}`,

@@ -19,6 +19,12 @@ export const DEPTH_PARAMETERS = {
     choices: ['cpu', 'cuda', 'webgpu'],
   },
   threads: { value: 0, integer: true, range: [0, 64], text: "Threads of one network run; 0 is onnxruntime's choice." },
+  image_rows: {
+    value: 0,
+    integer: true,
+    range: [0, 100000],
+    text: "Rows the network sees, from the top, to leave the own vehicle's hood out; 0 is all of them.",
+  },
   min_range: {
     value: 0.1,
     range: [0, 1000],
@@ -69,6 +75,8 @@ export interface DepthParameters {
   readonly modelPath: string;
   readonly executionProvider: ExecutionProvider;
   readonly threads: number;
+  /** 0: all rows. */
+  readonly imageRows: number;
   readonly minRange: number;
   readonly maxRange: number;
   readonly confidenceThreshold: number;
@@ -88,6 +96,7 @@ export function declareDepthParameters(node: RosNode): DepthParameters {
     modelPath: stringParameter(node, 'model') || defaultModelPath(),
     executionProvider: stringParameter(node, 'execution_provider') as ExecutionProvider,
     threads: numberParameter(node, 'threads'),
+    imageRows: numberParameter(node, 'image_rows'),
     get minRange() {
       return numberParameter(node, 'min_range');
     },

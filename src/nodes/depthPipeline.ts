@@ -83,7 +83,8 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<DepthFr
 }
 
 /** Image message to network size, straight from the message's bytes; undefined (and a warning) where it is no image. */
-function shrinkStage({ worker, statistics, log, imageTopic }: DepthPipelineOptions, pool: Uint8Array[]) {
+function shrinkStage(options: DepthPipelineOptions, pool: Uint8Array[]) {
+  const { worker, parameters, statistics, log, imageTopic } = options;
   const { width: outputWidth, height: outputHeight } = worker.model;
   let resizer: AreaResizer | undefined;
 
@@ -94,8 +95,9 @@ function shrinkStage({ worker, statistics, log, imageTopic }: DepthPipelineOptio
       const image = readImage(message);
       const layout = pixelLayout(image);
       const { width, height, step } = image;
-      if (!resizer?.fits(width, height, step, layout)) {
-        resizer = new AreaResizer({ width, height, step, layout, outputWidth, outputHeight });
+      const rows = rowsSeen(height, parameters);
+      if (!resizer?.fits(width, rows, step, layout)) {
+        resizer = new AreaResizer({ width, height: rows, step, layout, outputWidth, outputHeight });
       }
       const shrunk = pool.pop() ?? new Uint8Array(outputWidth * outputHeight * 3);
       resizer.resize(image.data, shrunk);
@@ -107,6 +109,11 @@ function shrinkStage({ worker, statistics, log, imageTopic }: DepthPipelineOptio
       return undefined;
     }
   };
+}
+
+/** Rows of the camera's image that the network sees, from the top. */
+function rowsSeen(height: number, { imageRows }: DepthParameters): number {
+  return imageRows > 0 ? Math.min(imageRows, height) : height;
 }
 
 /** Frame through the network; decides whether it may be compared with the frame before. */
@@ -200,7 +207,7 @@ function publishStage({
     const info = cameraInfo();
     if (info && info !== scaledFrom) {
       scaledFrom = info;
-      scaledInfo = scaleCameraInfo(info, width, height);
+      scaledInfo = scaleCameraInfo({ ...info, height: rowsSeen(info.height, parameters) }, width, height);
       if (info.width !== frame.width || info.height !== frame.height) {
         log.warn(
           'camera_info size',

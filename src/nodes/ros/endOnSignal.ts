@@ -3,7 +3,7 @@
  * Import this file before anything heavy: a signal that comes before a handler is there kills the process.
  */
 
-const EXIT_LIMIT_MS = 1500;
+const EXIT_LIMIT_MS = 1800;
 const closers: (() => void | Promise<void>)[] = [];
 let ending = false;
 
