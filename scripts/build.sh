@@ -2,7 +2,7 @@
 # Compiles TypeScript to dist/ when a source is newer than the last build, or one was added or removed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-sources=$(find src bench test -name '*.ts' 2>/dev/null | sort | sha256sum)
+sources=$({ find src bench test -name '*.ts' 2>/dev/null || true; } | sort | sha256sum)
 newer=$(find src bench test tsconfig.json package-lock.json node_modules/rclnodejs/types/interfaces.d.ts -newer dist/.built -print -quit 2>/dev/null || true)
 if [ "$(cat dist/.built 2>/dev/null)" = "$sources" ] && [ -z "$newer" ]; then exit 0; fi
 echo "build: compiling TypeScript ..." >&2
