@@ -1,10 +1,10 @@
 /**
  * Centres and scales what EfficientNet-Lite0's stages hand on, without changing the function the encoder computes.
  *
- * With batch normalisation folded in, the stages' linear outputs have means of up to 80 and deviations of 2 to 16 (measured on the
- * drives): fine for the next block, which was trained on them, but a decoder that starts on such inputs learns almost nothing of
- * them for thousands of steps. A stage's output is read by 1x1 convolutions only, so f' = (f - mean) / deviation can be undone
- * exactly in their weights: project gets W / s and (b - m) / s, expand gets W * s and b + W m.
+ * With batch normalisation folded in, the stages' linear outputs deviate by 2 to 16 per channel (measured on the drives): fine for
+ * the next block, which was trained on them, but too much for heads whose starting weights expect 1. A stage's output is read by
+ * 1x1 convolutions only, so f' = (f - mean) / deviation can be undone exactly in their weights: project gets W / s and (b - m) / s,
+ * expand gets W * s and b + W m.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { DepthNetwork } from '../network';
