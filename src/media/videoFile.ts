@@ -48,7 +48,7 @@ async function openDecoder(path: string, kind: 'file' | 'camera'): Promise<OpenV
     if (probed < 0) throw new FrameSourceError(path, `${problem} (FFmpeg: ${av.FFmpegError.strerror(probed)})`);
     const streamIndex = format.findBestStream(constants.AVMEDIA_TYPE_VIDEO);
     const stream = streamIndex >= 0 ? format.streams[streamIndex] : undefined;
-    if (!stream) throw new FrameSourceError(path, 'the file holds no video stream');
+    if (!stream) throw new FrameSourceError(path, 'the file holds no video stream, or was cut off before it');
     const parameters = stream.codecpar;
     const codec = av.Codec.findDecoder(parameters.codecId);
     if (!codec || !(parameters.width > 0 && parameters.height > 0)) {

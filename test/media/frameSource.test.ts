@@ -1,9 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { openFrameSource, type FrameSourceOptions, type VideoFrame } from '../../src/media/frameSource';
-import { sampleDriveFolder } from '../../src/paths';
 import { makeVideo } from '../support/makeVideo';
 
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-frames-'));
@@ -106,11 +105,7 @@ describe('bad input is named', () => {
       (path) => writeFileSync(path, 'not a video at all\n'.repeat(50)),
       /text\.mp4: not a video FFmpeg can read/,
     ],
-    [
-      'head.mp4',
-      (path) => writeFileSync(path, readFileSync(video).subarray(0, 60)),
-      /head\.mp4: not a video FFmpeg can read/,
-    ],
+    ['head.mp4', (path) => writeFileSync(path, readFileSync(video).subarray(0, 60)), /head\.mp4: .*cut off/],
     ['nothing', (path) => mkdirSync(path), /nothing: no \.jpg or \.png in it/],
   ])('%s', async (name, make, message) => {
     const path = join(folder, name);
@@ -131,19 +126,18 @@ describe('bad input is named', () => {
     await expect(openFrameSource(video, { start: -1 })).rejects.toThrow(/start is -1/);
   });
 
-  const drive = join(sampleDriveFolder(), 'test_videos', 'challenge02.mp4');
-  (existsSync(drive) ? test : test.skip)('a drive cut off in the middle plays to the cut, then fails', async () => {
+  test('a video cut off in the middle plays to the cut, then fails', async () => {
     const path = join(folder, 'cut.mp4');
-    const whole = readFileSync(drive);
-    writeFileSync(path, whole.subarray(0, whole.length >> 4));
+    const whole = readFileSync(video);
+    writeFileSync(path, whole.subarray(0, Math.floor(whole.length * 0.8)));
     const source = await openFrameSource(path);
     let count = 0;
     const play = async () => {
       for await (const frame of source.frames()) count = frame.index + 1;
     };
-    await expect(play()).rejects.toThrow(/cut\.mp4: cut off after \d+ of 484 frames/);
-    expect(count).toBeGreaterThan(5);
-    expect(count).toBeLessThan(100);
+    await expect(play()).rejects.toThrow(/cut\.mp4: cut off after \d+ of 20 frames/);
+    expect(count).toBeGreaterThan(2);
+    expect(count).toBeLessThan(18);
   });
 });
 

@@ -13,6 +13,7 @@ export async function makeVideo(
 ): Promise<void> {
   const av = await import('node-av/lib');
   const constants = await import('node-av/constants');
+  av.Log.setLevel(constants.AV_LOG_QUIET);
   const check = (code: number, what: string) => av.FFmpegError.throwIfError(code, what);
   const codec = av.Codec.findEncoderByName('mpeg4' as Parameters<typeof av.Codec.findEncoderByName>[0]);
   if (!codec) throw new Error('this FFmpeg has no mpeg4 encoder');
@@ -37,7 +38,8 @@ export async function makeVideo(
   check(stream.codecpar.fromContext(encoder), 'copy the parameters');
   stream.timeBase = timeBase;
   check(await format.openOutput(), 'open the file');
-  check(await format.writeHeader(null), 'write the header');
+  // The index goes to the front: a file that is cut off still opens, as a download that stopped would.
+  check(await format.writeHeader(av.Dictionary.fromObject({ movflags: 'faststart' })), 'write the header');
   const scaler = new av.SoftwareScaleContext();
   scaler.allocContext();
   const packet = new av.Packet();

@@ -1,0 +1,81 @@
+import { join } from 'node:path';
+import { distortPoint, undistortPoint } from '../../../src/geometry/camera';
+import { readPicture } from '../../../src/media/imageFolder';
+import { coveredIntrinsics, Undistorter } from '../../../src/training/datasets/undistort';
+
+const CAMERA = { width: 320, height: 180, fx: 289.6935, fy: 288.519, cx: 167.036, cy: 96.645 };
+const BARREL = [-0.256779, 0.043388, -0.000687, 0.000126, -0.115031];
+const fixture = (name: string) => readPicture(join(__dirname, 'fixtures', name));
+
+test('agrees with OpenCV: remap, crop, area shrink (fixtures/make_undistort.py)', async () => {
+  const camera = await fixture('undistort_camera.png');
+  const expected = await fixture('undistort_expected.png');
+  const seen = new Uint8Array(104 * 54 * 3);
+  new Undistorter(CAMERA, BARREL, 165, 104, 54).apply(camera.data, seen);
+  let sum = 0;
+  let worst = 0;
+  for (let i = 0; i < seen.length; i++) {
+    const difference = Math.abs(seen[i] - expected.data[i]);
+    sum += difference;
+    worst = Math.max(worst, difference);
+  }
+  expect(sum / seen.length).toBeLessThan(0.7);
+  expect(worst).toBeLessThanOrEqual(6);
+});
+
+test('the intrinsics follow crop and shrink: a ray meets the same point before and after', () => {
+  const { intrinsics } = new Undistorter(CAMERA, BARREL, 165, 104, 54);
+  expect(intrinsics).toMatchObject({ width: 104, height: 54 });
+  expect(intrinsics.fx).toBeCloseTo((CAMERA.fx * 104) / 320, 9);
+  expect(intrinsics.fy).toBeCloseTo((CAMERA.fy * 54) / 165, 9);
+  // A white dot of the distorted picture must come out where its ray meets the new image.
+  const frame = new Uint8Array(320 * 180 * 3);
+  const [u, v] = [250, 120];
+  for (let y = v - 3; y <= v + 3; y++)
+    for (let x = u - 3; x <= u + 3; x++) frame.fill(255, 3 * (y * 320 + x), 3 * (y * 320 + x) + 3);
+  const out = new Uint8Array(104 * 54 * 3);
+  new Undistorter(CAMERA, BARREL, 165, 104, 54).apply(frame, out);
+  const sums = [0, 0, 0];
+  for (let i = 0; i < 104 * 54; i++) {
+    sums[0] += out[3 * i];
+    sums[1] += out[3 * i] * (i % 104);
+    sums[2] += out[3 * i] * Math.floor(i / 104);
+  }
+  const [idealU, idealV] = undistortPoint(CAMERA, BARREL, u, v);
+  expect(sums[1] / sums[0]).toBeCloseTo(((idealU - CAMERA.cx) / CAMERA.fx) * intrinsics.fx + intrinsics.cx, 1);
+  expect(sums[2] / sums[0]).toBeCloseTo(((idealV - CAMERA.cy) / CAMERA.fy) * intrinsics.fy + intrinsics.cy, 1);
+});
+
+test('without distortion and shrink a ramp passes unchanged', () => {
+  // The samples are bilinear and lie evenly about the pixel: a ramp comes out as it is, away from the border.
+  const ramp = Uint8Array.from(
+    { length: 24 * 16 * 3 },
+    (_, i) => 5 * (Math.floor(i / 3) % 24) + 3 * Math.floor(i / 72) + (i % 3),
+  );
+  const out = new Uint8Array(ramp.length);
+  new Undistorter({ width: 24, height: 16, fx: 20, fy: 20, cx: 12, cy: 8 }, [], 16, 24, 16).apply(ramp, out);
+  for (let v = 1; v < 15; v++)
+    for (let i = (v * 24 + 1) * 3; i < (v * 24 + 23) * 3; i++)
+      expect(Math.abs(out[i] - ramp[i])).toBeLessThanOrEqual(1);
+});
+
+test('a pincushion lens is zoomed until no corner is black', () => {
+  const pincushion = [0.2, 0, 0, 0, 0];
+  const covered = coveredIntrinsics(CAMERA, pincushion);
+  expect(covered.fx).toBeGreaterThan(CAMERA.fx * 1.01);
+  for (const [u, v] of [
+    [0, 0],
+    [319, 0],
+    [0, 179],
+    [319, 179],
+  ]) {
+    const idealU = ((u - covered.cx) / covered.fx) * CAMERA.fx + CAMERA.cx;
+    const idealV = ((v - covered.cy) / covered.fy) * CAMERA.fy + CAMERA.cy;
+    const [x, y] = distortPoint(CAMERA, pincushion, idealU, idealV);
+    expect(x).toBeGreaterThanOrEqual(-0.5);
+    expect(x).toBeLessThanOrEqual(319.5);
+    expect(y).toBeGreaterThanOrEqual(-0.5);
+    expect(y).toBeLessThanOrEqual(179.5);
+  }
+  expect(coveredIntrinsics(CAMERA, BARREL)).toEqual(CAMERA);
+});

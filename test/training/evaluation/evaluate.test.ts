@@ -1,0 +1,133 @@
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { openDepthDataset, readDepthImage } from '../../../src/training/evaluation/depthDataset';
+import {
+  constantPredictor,
+  evaluateModel,
+  evaluatePredictor,
+  groundPlanePredictor,
+  resizeDepth,
+} from '../../../src/training/evaluation/evaluate';
+import { OnnxModel } from '../../../src/training/evaluation/onnxModel';
+
+const folder = mkdtempSync(join(tmpdir(), 'depthgrad-evaluate-'));
+const shared = resolve(process.env.DEPTHGRAD_SHARED_DATA ?? join(__dirname, '../../../../shared/data'));
+
+async function writeDepth(
+  path: string,
+  width: number,
+  height: number,
+  steps: (pixel: number) => number,
+): Promise<void> {
+  const values = Uint16Array.from({ length: width * height }, (_, i) => steps(i));
+  await sharp(values, { raw: { width, height, channels: 1 } })
+    .toColourspace('grey16')
+    .png()
+    .toFile(path);
+}
+
+/** A dataset of `count` frames of a wall, the depth in millimetres. */
+async function makeDataset(
+  name: string,
+  width: number,
+  height: number,
+  steps: (pixel: number) => number,
+  count = 2,
+): Promise<string> {
+  const path = join(folder, name);
+  for (const part of ['image', 'depth']) mkdirSync(join(path, part), { recursive: true });
+  const size = `image_width: ${width}\nimage_height: ${height}\nfx: 50\nfy: 40\ncx: ${width / 2}\ncy: 10\n`;
+  writeFileSync(join(path, 'calib.yaml'), `${size}depth_scale_per_m: 1000\n`);
+  for (let i = 0; i <= count; i++) {
+    const picture = sharp({ create: { width, height, channels: 3, background: { r: 60 * i, g: 90, b: 30 } } });
+    await picture.jpeg().toFile(join(path, 'image', `${i}.jpg`));
+    // The last image has no depth, as most of 7-Scenes have none.
+    if (i < count) await writeDepth(join(path, 'depth', `${i}.png`), width, height, steps);
+  }
+  return path;
+}
+
+test('all 16 bits of a depth image arrive, in metres', async () => {
+  const path = join(folder, 'sixteen.png');
+  const steps = [0, 1, 255, 256, 257, 3493, 40000, 65535];
+  await writeDepth(path, 4, 2, (i) => steps[i]);
+  const { width, height, depth } = await readDepthImage(path, 256);
+  expect([width, height]).toEqual([4, 2]);
+  expect([...depth]).toEqual(steps.map((step) => step / 256));
+  const eight = join(folder, 'eight.png');
+  await sharp({ create: { width: 4, height: 2, channels: 3, background: 'red' } })
+    .png()
+    .toFile(eight);
+  await expect(readDepthImage(eight, 256)).rejects.toThrow(/eight\.png: not a 16-bit depth image.*3 channels of uchar/);
+});
+
+test('a dataset gives the frames that have depth, in the scale its calib.yaml states', async () => {
+  const dataset = await openDepthDataset(await makeDataset('wall', 20, 12, () => 2500));
+  expect(dataset.count).toBe(2);
+  const names: string[] = [];
+  for await (const frame of dataset.frames()) {
+    names.push(frame.name);
+    expect([...new Set(frame.depth)]).toEqual([2.5]);
+    expect(frame.image.length).toBe(20 * 12 * 3);
+  }
+  expect(names).toEqual(['0', '1']);
+});
+
+test('a predictor that is right but for the scale has no error', async () => {
+  const path = await makeDataset('road', 30, 40, (i) => {
+    const below = Math.floor(i / 30) - 10;
+    return below > 0 ? Math.round(Math.min((40 * 1.65 * 1000) / below, 60000)) : 0;
+  });
+  const { intrinsics } = (await openDepthDataset(path)).camera;
+  const right = await evaluatePredictor(groundPlanePredictor(intrinsics, 0.5, 60), path, {
+    crop: 'none',
+    maxDepth: 50,
+  });
+  expect(right.frames).toBe(2);
+  expect(right.abs_rel).toBeLessThan(1e-3);
+  expect(right.a1).toBe(1);
+  expect(right.scale_mean).toBeCloseTo(3.3, 2);
+  const flat = await evaluatePredictor(constantPredictor, path, { crop: 'none' });
+  expect(flat.abs_rel).toBeGreaterThan(0.3);
+});
+
+test('bad datasets are named', async () => {
+  await expect(openDepthDataset(join(folder, 'nowhere'))).rejects.toThrow(/nowhere: no folder image\//);
+  const mixed = await makeDataset('mixed', 20, 12, () => 1000, 1);
+  await writeDepth(join(mixed, 'depth', '0.png'), 10, 12, () => 1000);
+  await expect(evaluatePredictor(constantPredictor, mixed)).rejects.toThrow(/0\.png: is 10x12, .*0\.jpg 20x12/);
+});
+
+test('depth is resized bilinearly in disparity, pixel centres at halves', () => {
+  const depth = Float32Array.of(1, 4);
+  // Disparities 1 and .25: at a quarter and three quarters of the way 0.8125 and 0.4375.
+  const resized = resizeDepth(depth, 1, 2, 1, 4);
+  [1, 1 / 0.8125, 1 / 0.4375, 4].forEach((z, i) => expect(resized[i]).toBeCloseTo(z, 6));
+  expect(resizeDepth(depth, 1, 2, 1, 2)).toBe(depth);
+  expect([...resizeDepth(depth, 1, 2, 3, 2)]).toEqual([1, 4, 1, 4, 1, 4]);
+});
+
+test('model files that are missing, empty, cut off or not ours are named', async () => {
+  const dataset = await makeDataset('for-models', 20, 12, () => 1000, 1);
+  const write = (name: string, content: string): string => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  await expect(evaluateModel(join(folder, 'none.onnx'), dataset)).rejects.toThrow(/none\.onnx: no such model file/);
+  await expect(OnnxModel.open(write('empty.onnx', ''))).rejects.toThrow(/empty\.onnx: the model file is empty/);
+  await expect(OnnxModel.open(write('text.onnx', 'no model'))).rejects.toThrow(
+    /text\.onnx: not an ONNX model, or cut off/,
+  );
+});
+
+const kitti = join(shared, 'kitti_raw_0926_lidar');
+if (!existsSync(kitti)) console.log(`the constant predictor's figures are not checked: no ${kitti}`);
+(existsSync(kitti) ? test : test.skip)('the constant predictor has the published figures on KITTI raw', async () => {
+  const summary = await evaluatePredictor(constantPredictor, kitti);
+  expect(summary.frames).toBe(78);
+  expect(summary.abs_rel.toFixed(3)).toBe('0.348');
+  expect(summary.rms.toFixed(2)).toBe('8.77');
+  expect(summary.a1.toFixed(3)).toBe('0.379');
+});
