@@ -1,6 +1,6 @@
 /** Unit tests run from TypeScript through swc; tests in test/ros start real processes from dist/, so build first (npm test does). */
 module.exports = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/support/nodeEnvironment.js',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   transform: {

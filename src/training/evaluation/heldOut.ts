@@ -3,7 +3,7 @@
  * ego-motion against that of the frame as it is, without any mask, and the gradient head against the fused depth's differences.
  */
 import { AreaResizer, RGB8 } from '../../geometry/areaResize';
-import { scaleIntrinsics } from '../../geometry/camera';
+import { scaleIntrinsics, type Intrinsics } from '../../geometry/camera';
 import { forwardDifferences } from '../../geometry/poisson';
 import { fromVector6 } from '../../geometry/se3';
 import { warpImage } from '../../geometry/warp';
@@ -94,7 +94,8 @@ export function addGradientPairs(
   }
 }
 
-class ErrorSums {
+/** Sums over frames and pixels, from which the means come. */
+export class ErrorSums {
   frames = 0;
   covered = 0;
   total = 0;
@@ -150,15 +151,18 @@ class ShrunkFrames {
   }
 }
 
-/** Errors of one pair of frames: the mean is over pixels inside the outer ring (SSIM needs neighbours) that the warp covers. */
-function pairErrors(
+/**
+ * Errors of one pair of frames, summed over the pixels whose 3x3 window, which SSIM looks at, the warp covers whole.
+ * @param target, source rgb in 0..1 [height, width, 3]; outputs are the target's, its ego-motion from the source
+ */
+export function pairErrors(
   target: Float32Array,
   source: Float32Array,
-  { depth, egoMotion, height, width }: ModelOutputs,
-  drive: FrameSequence,
+  { depth, egoMotion, height, width }: Pick<ModelOutputs, 'depth' | 'egoMotion' | 'height' | 'width'>,
+  driveIntrinsics: Intrinsics,
 ): ErrorSums {
   // Ego-motion is the current camera in the previous camera's frame: it takes target points to the source camera.
-  const intrinsics = scaleIntrinsics(drive.intrinsics, width, height);
+  const intrinsics = scaleIntrinsics(driveIntrinsics, width, height);
   const { image, valid } = warpImage(source, depth, intrinsics, fromVector6(egoMotion), height, width);
   const warpedError = new Float32Array(height * width);
   const unwarpedError = new Float32Array(height * width);
@@ -169,13 +173,20 @@ function pairErrors(
   for (let v = 1; v < height - 1; v++) {
     for (let i = v * width + 1; i < v * width + width - 1; i++) {
       sums.total++;
-      if (valid[i] === 0) continue;
+      if (!windowCovered(valid, i, width)) continue;
       sums.covered++;
       sums.warped += warpedError[i];
       sums.unwarped += unwarpedError[i];
     }
   }
   return sums;
+}
+
+function windowCovered(valid: Uint8Array, centre: number, width: number): boolean {
+  for (let row = centre - width; row <= centre + width; row += width) {
+    if (valid[row - 1] + valid[row] + valid[row + 1] < 3) return false;
+  }
+  return true;
 }
 
 function shareAtLimits(depth: Float32Array, nearest: number, farthest: number): number {
@@ -216,7 +227,7 @@ export async function evaluateHeldOut(
           const source = frames.read(index - stride);
           const before = await model.run(source.bytes, height, width, model.emptyFeatures());
           const outputs = await model.run(target.bytes, height, width, before.features);
-          perStride[s].add(pairErrors(target.image, source.image, outputs, drive));
+          perStride[s].add(pairErrors(target.image, source.image, outputs, drive.intrinsics));
           if (s > 0) continue;
           addGradientPairs(correlation, outputs);
           limits += shareAtLimits(outputs.depth, 0.1, 100);

@@ -11,6 +11,7 @@ import {
   resizeDepth,
 } from '../../../src/training/evaluation/evaluate';
 import { OnnxModel } from '../../../src/training/evaluation/onnxModel';
+import { tinyModel } from '../../support/tinyModel';
 
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-evaluate-'));
 const shared = resolve(process.env.DEPTHGRAD_SHARED_DATA ?? join(__dirname, '../../../../shared/data'));
@@ -120,6 +121,25 @@ test('model files that are missing, empty, cut off or not ours are named', async
   await expect(OnnxModel.open(write('text.onnx', 'no model'))).rejects.toThrow(
     /text\.onnx: not an ONNX model, or cut off/,
   );
+});
+
+test('a model that reads the depth off the picture is measured through the whole path', async () => {
+  // The tiny model's depth is the picture's brightness: truth 1..4 m by brightness 50..200, in blocks that survive JPEG.
+  const path = join(folder, 'bright');
+  for (const part of ['image', 'depth']) mkdirSync(join(path, part), { recursive: true });
+  const [width, height] = [192, 128];
+  writeFileSync(join(path, 'calib.yaml'), 'image_width: 192\nimage_height: 128\nfx: 90\nfy: 90\ncx: 96\ncy: 64\n');
+  const level = (i: number) => 1 + Math.floor((4 * (i % width)) / width);
+  const grey = Buffer.from(Uint8Array.from({ length: width * height }, (_, i) => 50 * level(i)));
+  const picture = sharp(grey, { raw: { width, height, channels: 1 } });
+  await picture.jpeg({ quality: 100 }).toFile(join(path, 'image', '0.jpg'));
+  await writeDepth(join(path, 'depth', '0.png'), width, height, (i) => 256 * level(i));
+  const model = join(folder, 'tiny.onnx');
+  writeFileSync(model, tinyModel({ height: 128, width: 192 }));
+  const summary = await evaluateModel(model, path, { crop: 'none' });
+  expect(summary.frames).toBe(1);
+  expect(summary.abs_rel).toBeLessThan(0.01);
+  expect(summary.scale_mean).toBeCloseTo(1 / (100 * (50 / 255)), 3);
 });
 
 const kitti = join(shared, 'kitti_raw_0926_lidar');
