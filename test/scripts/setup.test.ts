@@ -183,6 +183,7 @@ onPrivatePrefix('a step killed in the middle is made anew by the next run', asyn
 });
 
 test('set-up has nothing to do after a set-up, and does it in under a second', () => {
+  execFileSync('bash', [join(root, 'scripts/setup.sh')], { stdio: 'ignore' });
   const started = performance.now();
   const { status, stderr } = spawnSync('bash', [join(root, 'scripts/setup.sh')], { encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
