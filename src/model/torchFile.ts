@@ -180,13 +180,23 @@ function call(callee: Global, args: unknown[]): unknown {
   throw new Error(`the class '${callee.name}' does not belong into a state dict`);
 }
 
-function isContiguous({ shape, strides }: StoredTensor): boolean {
-  let expected = 1;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    if (shape[axis] > 1 && strides[axis] !== expected) return false;
-    expected *= shape[axis];
+/** The tensor's numbers in row-major order; tensors converted from TensorFlow lie transposed in their storage. */
+function gather({ offset, shape, strides }: StoredTensor, storage: Float32Array): Float32Array {
+  const size = shape.reduce((product, side) => product * side, 1);
+  const last = shape.reduce((sum, side, axis) => sum + (side - 1) * strides[axis], offset);
+  if (size > 0 && last >= storage.length) throw new Error('a tensor is longer than its storage');
+  const values = new Float32Array(size);
+  const index = shape.map(() => 0);
+  for (let to = 0, from = offset; to < size; to++) {
+    values[to] = storage[from];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      from -= strides[axis] * shape[axis];
+      index[axis] = 0;
+    }
   }
-  return true;
+  return values;
 }
 
 /**
@@ -240,12 +250,9 @@ function parseStateDict(bytes: Buffer): Map<string, NamedTensor> {
   const tensors = new Map<string, NamedTensor>();
   for (const [name, value] of dict as Map<string, unknown>) {
     if (!(value instanceof StoredTensor) || value.storage.kind !== 'torch FloatStorage') continue;
-    if (!isContiguous(value)) throw new Error(`tensor '${name}' is not contiguous`);
-    const size = value.shape.reduce((product, n) => product * n, 1);
-    const numbers = storages.get(value.storage.key);
-    if (!numbers || value.offset + size > numbers.length)
-      throw new Error(`tensor '${name}' is longer than its storage`);
-    tensors.set(name, { shape: value.shape, data: numbers.slice(value.offset, value.offset + size) });
+    const storage = storages.get(value.storage.key);
+    if (storage === undefined) throw new Error(`tensor '${name}' has no storage`);
+    tensors.set(name, { shape: value.shape, data: gather(value, storage) });
   }
   return tensors;
 }
