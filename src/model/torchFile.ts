@@ -119,6 +119,11 @@ class PickleReader {
         case 'j':
           stack.push(memo.get(this.#take(4).readUInt32LE()));
           break;
+        case 'a': {
+          const item = pop();
+          (top() as unknown[]).push(item);
+          break;
+        }
         case 'e': {
           const items = popToMark();
           (top() as unknown[]).push(...items);

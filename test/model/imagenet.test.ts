@@ -99,6 +99,20 @@ describe('a PyTorch file', () => {
     Buffer.from([0x80, 2, 0x7d, 0x2e]), // system
   ]);
 
+  test('with a transposed tensor gives it in row-major order', () => {
+    const text = (value: string): string => `X${String.fromCharCode(value.length)}\0\0\0${value}`;
+    const storage = `(${text('storage')}ctorch\nFloatStorage\n${text('7')}${text('cpu')}K\x06NtQ`;
+    const tensor = `ctorch._utils\n_rebuild_tensor_v2\n(${storage}K\0K\x02K\x03\x86K\x01K\x02\x86\x89}tR`;
+    const dict = Buffer.from(`\x80\x02}${text('a')}${tensor}s.\x80\x02]${text('7')}a.`, 'latin1');
+    const numbers = Buffer.concat([
+      Buffer.from([6, 0, 0, 0, 0, 0, 0, 0]),
+      Buffer.from(Float32Array.of(1, 2, 3, 4, 5, 6).buffer),
+    ]);
+    writeFileSync(file, Buffer.concat([head, dict, numbers]));
+    const state = readTorchStateDict(file);
+    expect(state.get('a')).toEqual({ shape: [2, 3], data: Float32Array.of(1, 3, 5, 2, 4, 6) });
+  });
+
   test('that wants to run code is refused', () => {
     const command = Buffer.from('touch /tmp/x');
     const evil = [
