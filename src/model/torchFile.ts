@@ -15,7 +15,8 @@ const itemBytes: Readonly<Record<string, number>> = {
   'torch DoubleStorage': 8,
 };
 
-class Mark {}
+/** Stands on the stack where a tuple, list or dictionary begins. */
+const mark = Symbol('mark');
 class Global {
   constructor(readonly name: string) {}
 }
@@ -49,7 +50,7 @@ class PickleReader {
     const pop = (): unknown => stack.pop();
     const top = (): unknown => stack[stack.length - 1];
     const popToMark = (): unknown[] => {
-      const start = stack.findLastIndex((item) => item instanceof Mark);
+      const start = stack.findLastIndex((item) => item === mark);
       if (start < 0) throw new Error('a pickle mark is missing');
       const items = stack.splice(start);
       return items.slice(1);
@@ -63,7 +64,7 @@ class PickleReader {
         case '.': // STOP
           return pop();
         case '(':
-          stack.push(new Mark());
+          stack.push(mark);
           break;
         case 'N':
           stack.push(null);
