@@ -7,8 +7,13 @@ import { inverse, fromVector6, rightJacobian, type Se3 } from '../../geometry/se
 import type { LossResult, LossTerm, TrainingBatch } from './loss';
 import { backwardThroughWarp, photometricErrorInto, PhotometricWorkspace, warpIntoTarget } from './photometricKernel';
 
-/** Breaks ties of the auto-mask where nothing moves and both errors are equal (Monodepth2). */
+/** Breaks ties of the auto-mask where nothing moves and both errors are equal (Monodepth2: random noise of this size). */
 const TIE_BREAK = 1e-5;
+
+/** A fixed pattern in [0, 1) in place of random numbers, so that a resumed run repeats an uninterrupted one. */
+function tieNoise(pixel: number): number {
+  return (Math.imul(pixel + 1, 0x9e3779b1) >>> 0) / 4294967296;
+}
 
 /** Photometric error per pixel, [h,w]; 0.85 (1 - SSIM) / 2 + 0.15 L1 over rgb images [h,w,3] in 0..1. The outer ring is 0. */
 export function photometricError(target: Float32Array, warped: Float32Array, height: number, width: number): Float32Array {
@@ -115,7 +120,7 @@ export function evaluatePhotometric(
         outcome.warpedError += best;
         outcome.unwarpedError += unwarped[i];
         if (b === 0) outcome.errorMap[i] = best;
-        if (best < unwarped[i] + TIE_BREAK * Math.random()) {
+        if (best < unwarped[i] + TIE_BREAK * tieNoise(i)) {
           kept++;
           outcome.value += best;
           weights[chosen][i] = 1 / interior;
