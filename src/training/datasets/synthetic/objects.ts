@@ -79,6 +79,10 @@ function addBillboard(mesh: Mesh, at: Vector, halfWidth: number, halfHeight: num
   mesh.quad([...corner(-1, -1), ...corner(1, -1), ...corner(1, 1), ...corner(-1, 1)], -1, -1, 1, 1);
 }
 
+export function scaled(colour: Colour, by: number): Colour {
+  return [colour[0] * by, colour[1] * by, colour[2] * by];
+}
+
 function vary(random: Random, colour: Colour, amount: number): Colour {
   const common = random.between(1 - amount, 1 + amount);
   return colour.map((c) => Math.min(1, c * common * random.between(1 - amount / 3, 1 + amount / 3))) as Colour;
