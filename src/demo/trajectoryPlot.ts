@@ -1,0 +1,112 @@
+/** The drive seen from above, as a picture. */
+import { writeFile } from 'node:fs/promises';
+import { init, type EChartsOption } from 'echarts';
+import sharp from 'sharp';
+import { FONT, provideFonts } from './fonts';
+
+export const PLOT_WIDTH = 900;
+export const PLOT_HEIGHT = 900;
+/** Left, right, top and bottom of the axes' rectangle. */
+const MARGIN = { left: 80, right: 40, top: 80, bottom: 80 };
+const TICKS = 6;
+const MOST_POINTS = 4000;
+
+/**
+ * Writes the path as PNG, x to the right and z (ahead at the start) upwards, both axes in the same scale.
+ * @param path camera positions [x, z] in units of the depth map
+ */
+export async function writeTrajectoryPlot(
+  file: string,
+  path: readonly (readonly [x: number, z: number])[],
+  title: string,
+): Promise<void> {
+  provideFonts();
+  const points = thin(path.filter((point) => point.every(Number.isFinite)));
+  const [xRange, zRange] = equalScale(points);
+  const note = points.length > 1 ? '' : ' (no ego-motion: the camera has no calibration, or nothing was estimated)';
+  const option: EChartsOption = {
+    animation: false,
+    backgroundColor: 'white',
+    textStyle: { fontFamily: FONT },
+    title: {
+      text: title,
+      subtext: `ego-motion added up, seen from above, in units of the depth map${note}`,
+      left: 'center',
+      textStyle: { fontFamily: FONT, fontSize: 20 },
+      subtextStyle: { fontFamily: FONT, fontSize: 14 },
+    },
+    grid: { ...MARGIN, containLabel: false },
+    xAxis: axis('x, to the right of the first camera', xRange),
+    yAxis: axis('z, ahead of the first camera', zRange),
+    series: [
+      { type: 'line', data: points, showSymbol: false, lineStyle: { color: '#832681', width: 3 } },
+      marker('start', '#fc8961', points.slice(0, 1)),
+      marker('end', '#1d1147', points.slice(-1)),
+    ],
+  };
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: PLOT_WIDTH, height: PLOT_HEIGHT });
+  try {
+    chart.setOption(option);
+    await writeFile(file, await sharp(Buffer.from(chart.renderToSVGString())).png().toBuffer());
+  } finally {
+    chart.dispose();
+  }
+}
+
+type Point = readonly [x: number, z: number];
+type Range = readonly [low: number, high: number];
+
+function thin(points: readonly Point[]): [number, number][] {
+  const every = Math.ceil(points.length / MOST_POINTS);
+  return points.filter((_, i) => i % every === 0 || i === points.length - 1).map(([x, z]) => [x, z]);
+}
+
+/** Ranges of both axes with the same units per pixel, the path in their middle, ends on round numbers of one step. */
+function equalScale(points: readonly Point[]): [Range, Range] {
+  const extent = (axisIndex: 0 | 1): Range => {
+    const values = points.map((point) => point[axisIndex]);
+    return [Math.min(0, ...values), Math.max(0, ...values)];
+  };
+  const [x, z] = [extent(0), extent(1)];
+  const span = 1.1 * Math.max(x[1] - x[0], z[1] - z[0], 1e-3);
+  const step = roundStep(span / TICKS);
+  const steps = Math.ceil(span / step) + 1;
+  const around = ([low, high]: Range): Range => {
+    const from = step * Math.floor((low + high - steps * step) / 2 / step + 0.5);
+    return [from, from + steps * step];
+  };
+  return [around(x), around(z)];
+}
+
+/** The next of 1, 2, 5 times a power of ten. */
+function roundStep(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * ([1, 2, 5].find((factor) => factor * power >= value) ?? 10);
+}
+
+function axis(name: string, [min, max]: Range) {
+  const interval = roundStep((max - min) / (TICKS + 2));
+  const decimals = Math.max(0, -Math.floor(Math.log10(interval)));
+  return {
+    type: 'value' as const,
+    name,
+    nameLocation: 'middle' as const,
+    nameGap: 45,
+    nameTextStyle: { fontFamily: FONT, fontSize: 14 },
+    min,
+    max,
+    interval,
+    axisLine: { show: true, onZero: false },
+    axisLabel: { fontFamily: FONT, formatter: (value: number) => value.toFixed(decimals) },
+  };
+}
+
+function marker(name: string, color: string, data: [number, number][]) {
+  return {
+    type: 'scatter' as const,
+    data,
+    symbolSize: 14,
+    itemStyle: { color, borderColor: 'black' },
+    label: { show: true, formatter: name, position: 'right' as const, fontFamily: FONT, fontSize: 14 },
+  };
+}
