@@ -1,0 +1,121 @@
+"""
+Depth, gradient and ego-motion of a camera.
+
+    ros2 launch depthgrad camera.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+    ros2 launch depthgrad camera.launch.py driver:=replay source:=drive.mp4 rviz:=true
+"""
+
+import os
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, LogInfo, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PythonExpression
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+
+def is_installed(package):
+    try:
+        get_package_prefix(package)
+        return True
+    except PackageNotFoundError:
+        return False
+
+
+def generate_launch_description():
+    share = get_package_share_directory('depthgrad')
+    namespace = LaunchConfiguration('namespace')
+    use_sim_time = ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)
+    image = LaunchConfiguration('image')
+    camera_info = LaunchConfiguration('camera_info')
+    params_file = LaunchConfiguration('params_file')
+
+    def driver_is(name):
+        return IfCondition(PythonExpression(["'", LaunchConfiguration('driver'), f"' == '{name}'"]))
+
+    arguments = [
+        DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes.'),
+        DeclareLaunchArgument('image', default_value='/camera/image_raw', description='Image topic.'),
+        DeclareLaunchArgument('camera_info', default_value='/camera/camera_info', description='Its camera_info topic.'),
+        DeclareLaunchArgument(
+            'params_file',
+            default_value=os.path.join(share, 'config', 'camera.yaml'),
+            description='Parameters of the nodes; the default documents every one.',
+        ),
+        DeclareLaunchArgument(
+            'model',
+            default_value=os.path.join(share, 'models', 'default.onnx'),
+            description='ONNX model; stands above the one in params_file.',
+        ),
+        DeclareLaunchArgument('use_sim_time', default_value='false', description='Take the time from /clock.'),
+        DeclareLaunchArgument(
+            'adaptation', default_value='false', description='Keep learning on the vehicle (not in this version).'
+        ),
+        DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
+        DeclareLaunchArgument(
+            'driver',
+            default_value='v4l2' if is_installed('v4l2_camera') else 'none',
+            choices=['v4l2', 'replay', 'none'],
+            description='Where images come from: v4l2_camera (where installed), replay_node (with source:=), '
+            'or a camera driver already running (none).',
+        ),
+        DeclareLaunchArgument('video_device', default_value='/dev/video0', description='Camera of driver:=v4l2.'),
+        DeclareLaunchArgument(
+            'source', default_value='', description='Video, image folder or /dev/videoN of driver:=replay.'
+        ),
+        DeclareLaunchArgument('calibration', default_value='', description='calib.yaml of driver:=replay.'),
+    ]
+
+    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images.
+    environment = []
+    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
+        profile = os.path.join(share, 'config', 'fastdds_shm.xml')
+        environment.append(SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', profile))
+
+    depth_node = Node(
+        package='depthgrad',
+        executable='depth_node',
+        namespace=namespace,
+        output='screen',
+        parameters=[params_file, {'model': LaunchConfiguration('model'), 'use_sim_time': use_sim_time}],
+        remappings=[('image', image), ('camera_info', camera_info)],
+    )
+    v4l2_camera = Node(
+        package='v4l2_camera',
+        executable='v4l2_camera_node',
+        namespace=namespace,
+        output='screen',
+        parameters=[{'video_device': LaunchConfiguration('video_device'), 'use_sim_time': use_sim_time}],
+        remappings=[('image_raw', image), ('camera_info', camera_info)],
+        condition=driver_is('v4l2'),
+    )
+    replay_node = Node(
+        package='depthgrad',
+        executable='replay_node',
+        namespace=namespace,
+        output='screen',
+        parameters=[
+            params_file,
+            {
+                'source': LaunchConfiguration('source'),
+                'camera_info': LaunchConfiguration('calibration'),
+                'use_sim_time': use_sim_time,
+            },
+        ],
+        remappings=[('image', image), ('camera_info', camera_info)],
+        condition=driver_is('replay'),
+    )
+    rviz = Node(
+        package='rviz2',
+        executable='rviz2',
+        arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
+        parameters=[{'use_sim_time': use_sim_time}],
+        condition=IfCondition(LaunchConfiguration('rviz')),
+    )
+    no_adaptation = LogInfo(
+        msg='adaptation:=true: the adaptation node is not part of this version of depthgrad; the model stays as it is',
+        condition=IfCondition(LaunchConfiguration('adaptation')),
+    )
+    return LaunchDescription([*arguments, *environment, no_adaptation, v4l2_camera, replay_node, depth_node, rviz])

@@ -1,0 +1,90 @@
+"""
+Plays a recording through the depth node; ends when the recording ends.
+
+    ros2 launch depthgrad replay.launch.py source:=drive.mp4 calibration:=calib.yaml rviz:=true
+"""
+
+import os
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable, Shutdown
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+
+def generate_launch_description():
+    share = get_package_share_directory('depthgrad')
+    namespace = LaunchConfiguration('namespace')
+    use_sim_time = ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)
+    params_file = LaunchConfiguration('params_file')
+    remappings = [('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info'))]
+
+    arguments = [
+        DeclareLaunchArgument('source', description='Video file, folder of images or /dev/videoN.'),
+        DeclareLaunchArgument(
+            'calibration', default_value='', description='calib.yaml; empty: the one in or beside the source.'
+        ),
+        DeclareLaunchArgument('rate', default_value='1.0', description="Multiple of the source's rate; 0: no waiting."),
+        DeclareLaunchArgument('loop', default_value='false', description='Begin again after the last frame.'),
+        DeclareLaunchArgument('start', default_value='0.0', description='Seconds into the source.'),
+        DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes.'),
+        DeclareLaunchArgument('image', default_value='/camera/image_raw', description='Image topic.'),
+        DeclareLaunchArgument('camera_info', default_value='/camera/camera_info', description='Its camera_info topic.'),
+        DeclareLaunchArgument(
+            'params_file',
+            default_value=os.path.join(share, 'config', 'camera.yaml'),
+            description='Parameters of the nodes; the default documents every one.',
+        ),
+        DeclareLaunchArgument(
+            'model',
+            default_value=os.path.join(share, 'models', 'default.onnx'),
+            description='ONNX model; stands above the one in params_file.',
+        ),
+        DeclareLaunchArgument('use_sim_time', default_value='false', description='Take the time from /clock.'),
+        DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
+    ]
+
+    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images.
+    environment = []
+    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
+        profile = os.path.join(share, 'config', 'fastdds_shm.xml')
+        environment.append(SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', profile))
+
+    depth_node = Node(
+        package='depthgrad',
+        executable='depth_node',
+        namespace=namespace,
+        output='screen',
+        parameters=[params_file, {'model': LaunchConfiguration('model'), 'use_sim_time': use_sim_time}],
+        remappings=remappings,
+    )
+    replay_node = Node(
+        package='depthgrad',
+        executable='replay_node',
+        namespace=namespace,
+        output='screen',
+        parameters=[
+            params_file,
+            {
+                'source': LaunchConfiguration('source'),
+                'camera_info': LaunchConfiguration('calibration'),
+                'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
+                'loop': ParameterValue(LaunchConfiguration('loop'), value_type=bool),
+                'start': ParameterValue(LaunchConfiguration('start'), value_type=float),
+                'use_sim_time': use_sim_time,
+            },
+        ],
+        remappings=remappings,
+        on_exit=Shutdown(reason='the recording has ended'),
+    )
+    rviz = Node(
+        package='rviz2',
+        executable='rviz2',
+        arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
+        parameters=[{'use_sim_time': use_sim_time}],
+        condition=IfCondition(LaunchConfiguration('rviz')),
+    )
+    return LaunchDescription([*arguments, *environment, depth_node, replay_node, rviz])

@@ -1,0 +1,58 @@
+import { Subject } from 'rxjs';
+import { latestOnly } from '../../src/nodes/latestOnly';
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function setUp() {
+  const source = new Subject<number>();
+  const started: number[] = [];
+  const results: number[] = [];
+  const dropped: number[] = [];
+  let finish: (value: number) => void = () => undefined;
+  let completed = false;
+  const work = (item: number): Promise<number> => {
+    started.push(item);
+    return new Promise((resolve) => (finish = resolve));
+  };
+  source.pipe(latestOnly(work, (item) => dropped.push(item))).subscribe({
+    next: (result) => results.push(result),
+    complete: () => (completed = true),
+  });
+  return {
+    source,
+    started,
+    results,
+    dropped,
+    finish: async (value: number) => {
+      finish(value);
+      await settle();
+    },
+    isComplete: () => completed,
+  };
+}
+
+test('while one is in work the newest waits and the older ones are dropped', async () => {
+  const { source, started, results, dropped, finish } = setUp();
+  [1, 2, 3, 4].forEach((item) => source.next(item));
+  expect(started).toEqual([1]);
+  expect(dropped).toEqual([2, 3]);
+  await finish(10);
+  expect(results).toEqual([10]);
+  expect(started).toEqual([1, 4]);
+  await finish(40);
+  expect(results).toEqual([10, 40]);
+  source.next(5);
+  expect(started).toEqual([1, 4, 5]);
+});
+
+test('completes after the waiting item, not before', async () => {
+  const { source, results, finish, isComplete } = setUp();
+  source.next(1);
+  source.next(2);
+  source.complete();
+  await finish(10);
+  expect(isComplete()).toBe(false);
+  await finish(20);
+  expect(results).toEqual([10, 20]);
+  expect(isComplete()).toBe(true);
+});

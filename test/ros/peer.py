@@ -1,0 +1,198 @@
+"""
+The other end of the nodes under test: an ordinary rclpy process, driven by JSON lines on stdin, answering in JSON lines on stdout.
+
+Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic. Every message that comes in on a subscription is written out at once.
+"""
+
+import base64
+import json
+import sys
+import threading
+
+import numpy as np
+import rclpy
+from depthgrad.msg import DepthGradient, EgoMotion
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rclpy.executors import ExternalShutdownException
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+
+TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray)}
+output = threading.Lock()
+
+
+def say(message):
+    with output:
+        sys.stdout.write(json.dumps(message) + '\n')
+        sys.stdout.flush()
+
+
+def stamp(time):
+    return [time.sec, time.nanosec]
+
+
+def image_fields(image):
+    return {
+        'stamp': stamp(image.header.stamp),
+        'frameId': image.header.frame_id,
+        'width': image.width,
+        'height': image.height,
+        'encoding': image.encoding,
+        'bigEndian': image.is_bigendian,
+        'step': image.step,
+        'data': base64.b64encode(image.data).decode(),
+    }
+
+
+def fields(message):
+    if isinstance(message, Image):
+        return image_fields(message)
+    if isinstance(message, DiagnosticArray):
+        return {
+            'stamp': stamp(message.header.stamp),
+            'status': [
+                {
+                    'level': status.level[0],
+                    'name': status.name,
+                    'message': status.message,
+                    'hardwareId': status.hardware_id,
+                    'values': {entry.key: entry.value for entry in status.values},
+                }
+                for status in message.status
+            ],
+        }
+    common = {'stamp': stamp(message.header.stamp), 'frameId': message.header.frame_id}
+    if isinstance(message, CameraInfo):
+        return common | {
+            'width': message.width,
+            'height': message.height,
+            'distortionModel': message.distortion_model,
+            **{name: [float(value) for value in getattr(message, name)] for name in 'dkrp'},
+        }
+    if isinstance(message, DepthGradient):
+        return common | {'space': message.space, 'units': message.units, 'gradient': image_fields(message.gradient)}
+    pose, twist = message.pose, message.twist
+    position, orientation = pose.pose.position, pose.pose.orientation
+    return common | {
+        'previousStamp': stamp(message.previous_stamp),
+        'position': [position.x, position.y, position.z],
+        'orientation': [orientation.x, orientation.y, orientation.z, orientation.w],
+        'poseCovariance': [float(value) for value in pose.covariance],
+        'linear': [twist.twist.linear.x, twist.twist.linear.y, twist.twist.linear.z],
+        'angular': [twist.twist.angular.x, twist.twist.angular.y, twist.twist.angular.z],
+        'twistCovariance': [float(value) for value in twist.covariance],
+        'scale': message.scale,
+        'scaleVariance': str(message.scale_variance),
+        'scaleSource': message.scale_source,
+        'quality': message.quality,
+    }
+
+
+class Peer:
+    def __init__(self, topics):
+        self.node = rclpy.create_node('peer')
+        self.publishers = {}
+        self.subscribed = []
+        qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+        best_effort = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+        for topic in topics:
+            name, _, rest = topic.partition('=')
+            kind, _, role = rest.partition(':')
+            if role == 'pub':
+                self.publishers[name] = self.node.create_publisher(TYPES[kind], name, qos)
+            else:
+                profile = best_effort if role == 'best_effort_sub' else qos
+                self.subscribed.append(name)
+                self.node.create_subscription(TYPES[kind], name, self.receive(name), profile)
+
+    def receive(self, topic):
+        return lambda message: say({'topic': topic} | fields(message))
+
+    def wait_match(self, _):
+        """Answers once every topic has found its other end; the nodes' discovery decides when, not a sleep."""
+        event = threading.Event()
+        while True:
+            missing = [name for name, publisher in self.publishers.items() if publisher.get_subscription_count() == 0]
+            missing += [name for name in self.subscribed if self.node.count_publishers(name) == 0]
+            if not missing:
+                event.wait(0.1)  # this end has seen the other one; the other one may need a moment more to see this one
+                return {}
+            event.wait(0.02)
+
+    def image(self, command):
+        image = Image(
+            width=command['width'], height=command['height'], step=command['step'], encoding=command['encoding']
+        )
+        image.header.stamp.sec, image.header.stamp.nanosec = command['stamp']
+        image.header.frame_id = command['frameId']
+        image.data = base64.b64decode(command['data'])
+        for _ in range(command.get('times', 1)):
+            self.publishers[command['topic']].publish(image)
+            image.header.stamp.nanosec += 1_000_000
+        return {}
+
+    def camera_info(self, command):
+        info = CameraInfo(width=command['width'], height=command['height'], distortion_model='plumb_bob')
+        info.header.frame_id = command['frameId']
+        info.k, info.p, info.d = ([float(value) for value in command[name]] for name in 'kpd')
+        info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        self.publishers[command['topic']].publish(info)
+        return {}
+
+    def run_model(self, command):
+        """The answers of Python's onnxruntime for a sequence of network-size frames, features carried along."""
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(command['model'], providers=['CPUExecutionProvider'])
+        shapes = {entry.name: entry.shape for entry in session.get_inputs()}
+        previous = np.zeros(shapes['previous_features'], np.float32)
+        names = [entry.name for entry in session.get_outputs()]
+        answers = []
+        for data in command['images']:
+            image = np.frombuffer(base64.b64decode(data), np.uint8).reshape(shapes['image'])
+            outputs = dict(zip(names, session.run(None, {'image': image, 'previous_features': previous})))
+            previous = outputs['features']
+            answers.append({name: base64.b64encode(value.tobytes()).decode() for name, value in outputs.items()})
+        return {'answers': answers}
+
+    def call(self, kind, service, request):
+        client = self.node.create_client(kind, service)
+        client.wait_for_service()
+        done = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        done.wait()
+        return future.result()
+
+    def set_parameter(self, command):
+        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(command['value']))
+        request = SetParameters.Request(parameters=[Parameter(name=command['name'], value=value)])
+        result = self.call(SetParameters, f"{command['node']}/set_parameters", request).results[0]
+        return {'successful': result.successful, 'reason': result.reason}
+
+    def describe_parameters(self, command):
+        request = DescribeParameters.Request(names=command['names'])
+        result = self.call(DescribeParameters, f"{command['node']}/describe_parameters", request)
+        return {'descriptors': [{'name': d.name, 'text': d.description, 'readOnly': d.read_only} for d in result.descriptors]}
+
+
+def spin(node):
+    try:
+        rclpy.spin(node)
+    except ExternalShutdownException:
+        pass
+
+
+def main():
+    rclpy.init()
+    peer = Peer(sys.argv[1:])
+    threading.Thread(target=spin, args=(peer.node,), daemon=True).start()
+    for line in sys.stdin:
+        command = json.loads(line)
+        say({'answer': command['id']} | getattr(peer, command['op'])(command))
+    rclpy.shutdown()
+
+
+main()
