@@ -1,0 +1,206 @@
+/** The launch files, run against stand-ins of launch and launch_ros (test/ros/launch_stand_in/README.md says why). */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { ROOT } from '../support/ros';
+
+type Parameters = Record<string, { value: string | number | boolean }>;
+
+/** A node's parameter table, from a process of its own: rclnodejs does not load inside Jest. */
+function parameterTable(file: string, name: string): Parameters {
+  const program = `process.stdout.write(JSON.stringify(require('./dist/src/nodes/${file}.js').${name}))`;
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', program], { cwd: ROOT, encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as Parameters;
+}
+
+const DEPTH_PARAMETERS = parameterTable('depthParameters', 'DEPTH_PARAMETERS');
+const REPLAY_PARAMETERS = parameterTable('replayParameters', 'REPLAY_PARAMETERS');
+
+interface LaunchedNode {
+  package: string;
+  executable: string;
+  namespace: string | null;
+  parameterFiles: string[];
+  parameters: Record<string, string | number | boolean>;
+  remappings: [string, string][];
+  arguments: string[];
+  endsLaunch: boolean;
+}
+
+interface Launched {
+  arguments: [string, string][];
+  nodes: LaunchedNode[];
+  logs: string[];
+  environment: Record<string, string>;
+}
+
+interface LaunchOptions {
+  packages?: string;
+  environment?: Record<string, string>;
+}
+
+function run(file: string, given: string[], { packages = `depthgrad=${ROOT}`, environment = {} }: LaunchOptions) {
+  const env = { PATH: process.env.PATH, LAUNCH_TEST_PACKAGES: packages, ...environment };
+  const script = join(ROOT, 'test', 'ros', 'launchFile.py');
+  return spawnSync('python3', [script, join(ROOT, 'launch', file), ...given], { env, encoding: 'utf8' });
+}
+
+function launch(file: string, given: string[] = [], options: LaunchOptions = {}): Launched {
+  const { stdout, stderr, status } = run(file, given, options);
+  if (status !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as Launched;
+}
+
+const executables = ({ nodes }: Launched): string[] => nodes.map((node) => `${node.package}/${node.executable}`);
+const nodeOf = ({ nodes }: Launched, executable: string): LaunchedNode =>
+  nodes.find((node) => node.executable === executable)!;
+const parameterFile = join(ROOT, 'config', 'camera.yaml');
+
+describe('camera.launch.py', () => {
+  const FILE = 'camera.launch.py';
+
+  test('declares its arguments, each with a description', () => {
+    const { arguments: declared } = launch(FILE);
+    expect(declared.map(([name]) => name)).toEqual(
+      expect.arrayContaining(
+        'namespace image camera_info params_file model use_sim_time adaptation rviz driver video_device source'.split(
+          ' ',
+        ),
+      ),
+    );
+    for (const [, description] of declared) expect(description.length).toBeGreaterThan(5);
+  });
+
+  test('by default starts the depth node alone, with the documented parameters, where no driver is installed', () => {
+    const launched = launch(FILE);
+    expect(executables(launched)).toEqual(['depthgrad/depth_node']);
+    expect(nodeOf(launched, 'depth_node')).toMatchObject({
+      namespace: '',
+      parameterFiles: [parameterFile],
+      parameters: { model: join(ROOT, 'models', 'default.onnx'), use_sim_time: false },
+      remappings: [
+        ['image', '/camera/image_raw'],
+        ['camera_info', '/camera/camera_info'],
+      ],
+    });
+    expect(existsSync(parameterFile)).toBe(true);
+    expect(launched.logs).toEqual([]);
+  });
+
+  test('every argument reaches the nodes', () => {
+    const given = {
+      namespace: 'front',
+      image: '/a/image',
+      camera_info: '/a/info',
+      params_file: '/p.yaml',
+      model: '/m.onnx',
+      use_sim_time: 'true',
+      rviz: 'true',
+      driver: 'replay',
+      source: '/v.mp4',
+      calibration: '/c.yaml',
+    };
+    const launched = launch(
+      FILE,
+      Object.entries(given).map(([name, value]) => `${name}:=${value}`),
+    );
+    expect(executables(launched)).toEqual(['depthgrad/replay_node', 'depthgrad/depth_node', 'rviz2/rviz2']);
+    const shared = {
+      namespace: 'front',
+      parameterFiles: ['/p.yaml'],
+      remappings: [
+        ['image', '/a/image'],
+        ['camera_info', '/a/info'],
+      ],
+    };
+    expect(nodeOf(launched, 'depth_node')).toMatchObject({
+      ...shared,
+      parameters: { model: '/m.onnx', use_sim_time: true },
+    });
+    expect(nodeOf(launched, 'replay_node')).toMatchObject({
+      ...shared,
+      parameters: { source: '/v.mp4', camera_info: '/c.yaml', use_sim_time: true },
+    });
+    const [, layout] = nodeOf(launched, 'rviz2').arguments;
+    expect(existsSync(layout)).toBe(true);
+  });
+
+  test('takes v4l2_camera where it is installed, and can be told not to', () => {
+    const packages = `depthgrad=${ROOT},v4l2_camera=/opt/v4l2_camera`;
+    const launched = launch(FILE, ['video_device:=/dev/video3'], { packages });
+    expect(executables(launched)).toEqual(['v4l2_camera/v4l2_camera_node', 'depthgrad/depth_node']);
+    expect(nodeOf(launched, 'v4l2_camera_node')).toMatchObject({
+      parameters: { video_device: '/dev/video3' },
+      remappings: [
+        ['image_raw', '/camera/image_raw'],
+        ['camera_info', '/camera/camera_info'],
+      ],
+    });
+    expect(executables(launch(FILE, ['driver:=none'], { packages }))).toEqual(['depthgrad/depth_node']);
+    const wrong = run(FILE, ['driver:=gstreamer'], {});
+    expect(wrong.status).not.toBe(0);
+    expect(wrong.stderr).toContain('gstreamer');
+  });
+
+  test('adaptation:=true says that it is not there, and starts nothing that is missing', () => {
+    const launched = launch(FILE, ['adaptation:=true']);
+    expect(launched.logs).toEqual([expect.stringContaining('adaptation')]);
+    expect(executables(launched)).toEqual(['depthgrad/depth_node']);
+  });
+});
+
+describe('replay.launch.py', () => {
+  const FILE = 'replay.launch.py';
+
+  test('needs a source and plays it through the depth node; its end ends the launch', () => {
+    const without = run(FILE, [], {});
+    expect(without.status).not.toBe(0);
+    expect(without.stderr).toContain('source');
+
+    const launched = launch(FILE, ['source:=/v.mp4', 'rate:=2', 'loop:=true', 'start:=3', 'namespace:=n']);
+    expect(executables(launched)).toEqual(['depthgrad/depth_node', 'depthgrad/replay_node']);
+    const replay = nodeOf(launched, 'replay_node');
+    expect(replay).toMatchObject({ namespace: 'n', parameterFiles: [parameterFile], endsLaunch: true });
+    expect(replay.parameters).toMatchObject({ source: '/v.mp4', rate: 2, loop: true, start: 3, use_sim_time: false });
+    expect(replay.remappings).toEqual(nodeOf(launched, 'depth_node').remappings);
+  });
+
+  test('every parameter it sets is one the nodes have', () => {
+    const launched = launch(FILE, ['source:=/v.mp4']);
+    for (const name of Object.keys(nodeOf(launched, 'replay_node').parameters)) {
+      expect([...Object.keys(REPLAY_PARAMETERS), 'use_sim_time']).toContain(name);
+    }
+    for (const name of Object.keys(nodeOf(launched, 'depth_node').parameters)) {
+      expect([...Object.keys(DEPTH_PARAMETERS), 'use_sim_time']).toContain(name);
+    }
+  });
+});
+
+test.each(['camera.launch.py', 'replay.launch.py'])('%s sets the shared-memory profile unless one is set', (file) => {
+  const profile = launch(file, ['source:=/v.mp4']).environment.FASTDDS_DEFAULT_PROFILES_FILE;
+  expect(existsSync(profile)).toBe(true);
+  const environment = { FASTDDS_DEFAULT_PROFILES_FILE: '/own.xml' };
+  expect(launch(file, ['source:=/v.mp4'], { environment }).environment).toEqual({});
+});
+
+test('config/camera.yaml holds every parameter of the nodes with its default', () => {
+  const file = parse(readFileSync(parameterFile, 'utf8')) as Record<string, { ros__parameters: object }>;
+  const defaults = (specs: Parameters): object =>
+    Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, spec.value]));
+  expect(file.depth_node.ros__parameters).toEqual(defaults(DEPTH_PARAMETERS));
+  expect(file.replay_node.ros__parameters).toEqual(defaults(REPLAY_PARAMETERS));
+});
+
+test('the RViz layout shows topics the nodes publish', () => {
+  const topics = [
+    ...readFileSync(join(ROOT, 'rviz', 'depthgrad.rviz'), 'utf8').matchAll(/(?:Value|Map Topic): (\/\S+)/g),
+  ];
+  expect(topics.map(([, topic]) => topic)).toEqual([
+    '/camera/image_raw',
+    '/depth_node/depth',
+    '/depth_node/confidence',
+    '/depth_node/depth',
+  ]);
+});
