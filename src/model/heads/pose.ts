@@ -1,9 +1,10 @@
 /**
  * Pose head on the stride-8 features of the previous and the current frame: fine enough to see small motion (the
- * stride-32 features of method.md 10 are not).
+ * stride-32 features of method.md 10 are not), matched with each other before any convolution.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Affine, SpatialMean, type NetworkBuilder } from '../layers';
+import { MatchFlow } from '../matchFlow';
 
 const translationScale = 0.1;
 const rotationScale = 0.01;
@@ -16,8 +17,8 @@ const rotationScale = 0.01;
 export function buildPoseHead(builder: NetworkBuilder, channels: number): tf.LayersModel {
   const previous = tf.input({ shape: [null, null, channels], name: 'pose/previous' });
   const current = tf.input({ shape: [null, null, channels], name: 'pose/current' });
-  let x = builder.concat([previous, current], 'pose/concat');
-  x = builder.conv(x, 'pose/conv1', 64, { kernel: 3, stride: 2, activation: 'relu' });
+  const flow = new MatchFlow('pose/match').apply([previous, current]) as tf.SymbolicTensor;
+  let x = builder.conv(flow, 'pose/conv1', 64, { kernel: 3, stride: 2, activation: 'relu' });
   x = builder.conv(x, 'pose/conv2', 128, { kernel: 3, stride: 2, activation: 'relu' });
   x = builder.conv(x, 'pose/conv3', 128, { kernel: 3, activation: 'relu' });
   x = builder.conv(x, 'pose/head', 6, { kernel: 1, gain: 0.1 });

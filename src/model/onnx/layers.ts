@@ -5,7 +5,9 @@
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Affine, CropTo, DepthToSpace, LogDisparity, SpatialMean } from '../layers';
+import { MatchFlow } from '../matchFlow';
 import type { GraphWriter } from './graphWriter';
+import { writeMatchFlow } from './matchFlow';
 
 /** A feature map in the graph: batch 1, channels first. */
 export interface GraphMap {
@@ -83,6 +85,7 @@ function writeLayer(
 ): GraphMap {
   const [source] = sources;
   if (layer instanceof Affine) return writeAffine(graph, layer, source);
+  if (layer instanceof MatchFlow) return writeMatchFlow(graph, sources);
   if (layer instanceof CropTo) return writeCrop(graph, layer.name, source, sources[1]);
   if (layer instanceof DepthToSpace) {
     const value = graph.node('DepthToSpace', [source.value], { blocksize: 2 });

@@ -1,0 +1,66 @@
+/**
+ * Where each feature of the current frame was in the previous one: a local correlation turned into an expected displacement.
+ *
+ * A pose head that only sees the two feature maps side by side has to invent matching out of convolutions and learned no motion
+ * in 400 supervised steps; on this displacement field it learns yaw in 100 (docs/decisions.md). Source: the correlation layer of
+ * FlowNet (Dosovitskiy et al. 2015) with a soft arg-max over the displacements.
+ */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+
+/** Displacements searched, in cells of the feature map: -reach..reach along columns and rows. */
+export const matchReach = { columns: 3, rows: 2 } as const;
+/** Inverse temperature of the soft arg-max over cosine similarities. */
+export const matchSharpness = 15;
+/** Keeps the norm of an empty feature vector away from zero. */
+export const normEpsilon = 1e-3;
+
+/** Displacements (column, row) in the order of the correlation's channels. */
+export function displacements(): [number, number][] {
+  const list: [number, number][] = [];
+  for (let row = -matchReach.rows; row <= matchReach.rows; row++) {
+    for (let column = -matchReach.columns; column <= matchReach.columns; column++) list.push([column, row]);
+  }
+  return list;
+}
+
+function normalised(map: tf.Tensor4D): tf.Tensor4D {
+  return tf.div(map, tf.sqrt(tf.add(tf.mean(tf.square(map), 3, true), normEpsilon))) as tf.Tensor4D;
+}
+
+/** [previous, current] feature maps [b,h,w,c] -> [b,h,w,3]: expected displacement (columns, rows) in cells, best similarity. */
+export class MatchFlow extends tf.layers.Layer {
+  static readonly className = 'MatchFlow';
+
+  constructor(name: string) {
+    super({ name });
+  }
+
+  override computeOutputShape(inputShapes: tf.Shape[]): tf.Shape {
+    const [[batch, height, width]] = inputShapes;
+    return [batch, height, width, 3];
+  }
+
+  override call(inputs: tf.Tensor[]): tf.Tensor {
+    return tf.tidy(() => {
+      const [previous, current] = inputs as tf.Tensor4D[];
+      const [b, h, w, c] = current.shape;
+      const { columns, rows } = matchReach;
+      const padded = tf.pad(normalised(previous), [
+        [0, 0],
+        [rows, rows],
+        [columns, columns],
+        [0, 0],
+      ]);
+      const now = normalised(current);
+      const list = displacements();
+      const similarity = list.map(([column, row]) => {
+        const shifted = tf.slice(padded, [0, rows + row, columns + column, 0], [b, h, w, c]);
+        return tf.mean(tf.mul(shifted, now), 3, true);
+      });
+      const volume = tf.concat(similarity, 3);
+      const share = tf.softmax(tf.mul(tf.reshape(volume, [b * h * w, list.length]), matchSharpness)) as tf.Tensor2D;
+      const flow = tf.reshape(tf.matMul(share, tf.tensor2d(list)), [b, h, w, 2]);
+      return tf.concat([flow, tf.max(volume, 3, true)], 3);
+    });
+  }
+}
