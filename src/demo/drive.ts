@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openFrameSource } from '../media/frameSource';
 import { packageRoot } from '../paths';
-import { NodeProcess, nodeScript } from './nodeProcess';
+import { NodeProcess, nodeCommand } from './nodeProcess';
 import type { NodeStatus, Observer } from './observer';
 import type { DemoResult } from './outputs';
 import { hundredth, percentiles } from './percentiles';
@@ -50,7 +50,14 @@ export async function runDrive(options: DriveOptions): Promise<DemoResult> {
 
   const processes: NodeProcess[] = [];
   const start = (name: string, script: string, parameters: Record<string, string | number>): NodeProcess => {
-    const started = new NodeProcess({ name, script: nodeScript(script), remap, parameterFile, parameters, onWarning });
+    const started = new NodeProcess({
+      name,
+      command: nodeCommand(script),
+      remap,
+      parameterFile,
+      parameters,
+      onWarning,
+    });
     processes.push(started);
     return started;
   };

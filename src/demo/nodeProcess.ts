@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
 const TAIL_LINES = 15;
 /** The nodes end within 2 s of a signal; what does not is killed. */
@@ -10,8 +12,8 @@ export type ParameterValue = string | number | boolean;
 export interface NodeProcessOptions {
   /** Name of the ROS node. */
   readonly name: string;
-  /** Script in dist/src/nodes. */
-  readonly script: string;
+  /** Program and its first arguments, e.g. nodeCommand('depthNode'). */
+  readonly command: readonly string[];
   readonly remap?: Readonly<Record<string, string>>;
   readonly parameterFile?: string;
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
@@ -43,16 +45,22 @@ export class NodeProcess {
 
   constructor(options: NodeProcessOptions) {
     this.name = options.name;
-    this.#child = spawn(process.execPath, [options.script, '--ros-args', ...rosArguments(options)], {
+    const [program, ...first] = options.command;
+    const ownParameters = writeParameters(options);
+    this.#child = spawn(program, [...first, '--ros-args', ...rosArguments(options, ownParameters)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const killAtExit = (): void => void this.#child.kill('SIGKILL');
+    const killAtExit = (): void => {
+      this.#child.kill('SIGKILL');
+      rmSync(dirname(ownParameters), { recursive: true, force: true });
+    };
     process.on('exit', killAtExit);
     running.add(this);
     this.ended = new Promise((resolve) => {
       const finish = (end: ProcessEnd): void => {
         process.off('exit', killAtExit);
         running.delete(this);
+        rmSync(dirname(ownParameters), { recursive: true, force: true });
         this.#end = end;
         resolve(end);
       };
@@ -112,19 +120,24 @@ export class NodeProcess {
   }
 }
 
-/** Script of a node of this package as compiled, e.g. nodeScript('depthNode'). */
-export function nodeScript(name: string): string {
-  return join(__dirname, '..', 'nodes', `${name}.js`);
+/** Runs a node of this package as compiled: nodeCommand('depthNode'). */
+export function nodeCommand(script: string): readonly string[] {
+  return [process.execPath, join(__dirname, '..', 'nodes', `${script}.js`)];
 }
 
-function rosArguments({ name, remap = {}, parameterFile, parameters = {} }: NodeProcessOptions): string[] {
-  const file = parameterFile ? ['--params-file', parameterFile] : [];
+function rosArguments({ remap = {}, parameterFile }: NodeProcessOptions, ownParameters: string): string[] {
+  const files = [...(parameterFile ? [parameterFile] : []), ownParameters].flatMap((file) => ['--params-file', file]);
   const topics = Object.entries(remap).flatMap(([from, to]) => ['-r', `${from}:=${to}`]);
-  // With the node's name: a file's section of that name would win over a parameter for all nodes. JSON is YAML too.
-  const values = Object.entries(parameters).flatMap(([key, value]) => ['-p', `${name}:${key}:=${yaml(value)}`]);
-  return [...topics, ...file, ...values];
+  return [...topics, ...files];
 }
 
-function yaml(value: ParameterValue): string {
-  return typeof value === 'number' ? `${value}` : JSON.stringify(value);
+/**
+ * A file for the parameters, under the node's full name: what is given as -p counts for all nodes, and a section of another
+ * file for this node would win over it.
+ */
+function writeParameters({ name, remap = {}, parameters = {} }: NodeProcessOptions): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'depthgrad-')), 'parameters.yaml');
+  // JSON is YAML too.
+  writeFileSync(file, JSON.stringify({ [`${remap['__ns'] ?? ''}/${name}`]: { ros__parameters: parameters } }));
+  return file;
 }

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Publishes camera images and receives depth maps, both in this process; prints one JSON line of what it measured.
+
+    measure.py --image /bench/image --depth /bench/depth_node/depth --width 640 --height 480 --rate 25 --seconds 10
+
+rate N   N images per second; the latency of each: just before its publish call to its depth taken here.
+rate 0   as fast as it goes: two images in flight, so the node always has the next one and none is thrown away.
+
+Messages are ready-made CDR bytes with the stamp written in, and come back as bytes: Python's conversion is no part of the figures.
+"""
+import argparse
+import json
+import struct
+import sys
+import time
+from array import array
+
+import numpy as np
+import rclpy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CameraInfo, Image
+
+STAMP = struct.Struct("<iI")  # behind the four bytes of the encapsulation
+PICTURES = 8
+WINDOW = 2
+LOST_AFTER_S = 0.5
+MATCH_LIMIT_S = 30
+
+
+class Measurement:
+    def __init__(self, options):
+        self.options = options
+        self.node = rclpy.create_node("measure")
+        reliable = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)
+        best_effort = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self.image_publisher = self.node.create_publisher(Image, options.image, reliable)
+        info_topic = options.image.rsplit("/", 1)[0] + "/camera_info"
+        self.info_publisher = self.node.create_publisher(CameraInfo, info_topic, reliable)
+        self.subscription = self.node.create_subscription(Image, options.depth, self.on_depth, best_effort, raw=True)
+        self.executor = rclpy.executors.SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.images = [bytearray(serialize_message(message)) for message in pictures(options.width, options.height)]
+        self.info = bytearray(serialize_message(camera_info(options.width, options.height)))
+        self.published_at = {}
+        self.published = 0
+        self.received = []  # (publish time, receive time), seconds of the monotonic clock
+        self.last_depth = None
+
+    def on_depth(self, message):
+        now = time.perf_counter()
+        stamp = STAMP.unpack_from(message, 4)
+        started = self.published_at.pop(stamp, None)
+        if started is None:
+            return
+        for older in [key for key, at in self.published_at.items() if at < started]:
+            del self.published_at[older]  # thrown away by the node: what comes is never older
+        self.received.append((started, now))
+        self.last_depth = message
+
+    def publish(self):
+        nanoseconds = time.time_ns()
+        stamp = (nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000)
+        image = self.images[self.published % PICTURES]
+        STAMP.pack_into(image, 4, *stamp)
+        STAMP.pack_into(self.info, 4, *stamp)
+        image_bytes = bytes(image)
+        self.info_publisher.publish(bytes(self.info))
+        started = time.perf_counter()
+        self.published_at[stamp] = started
+        self.image_publisher.publish(image_bytes)
+        self.published += 1
+
+    def wait_for_match(self):
+        limit = time.perf_counter() + MATCH_LIMIT_S
+        while not (self.image_publisher.get_subscription_count() and self.node.count_publishers(self.options.depth)):
+            if time.perf_counter() > limit:
+                sys.exit(f"measure.py: nobody on {self.options.image} and {self.options.depth} within {MATCH_LIMIT_S} s")
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def paced(self, seconds):
+        due = time.perf_counter()
+        end = due + seconds
+        while due < end:
+            self.publish()
+            due += 1 / self.options.rate
+            while (left := due - time.perf_counter()) > 0:
+                self.executor.spin_once(timeout_sec=left)
+
+    def saturated(self, seconds):
+        end = time.perf_counter() + seconds
+        while (now := time.perf_counter()) < end:
+            for stamp in [stamp for stamp, at in self.published_at.items() if now - at > LOST_AFTER_S]:
+                del self.published_at[stamp]
+            if len(self.published_at) < WINDOW:
+                self.publish()
+                self.executor.spin_once(timeout_sec=0)
+            else:
+                self.executor.spin_once(timeout_sec=0.05)
+
+    def run(self):
+        options = self.options
+        self.wait_for_match()
+        play = self.paced if options.rate > 0 else self.saturated
+        play(options.warmup)
+        self.drain()
+        self.published, self.received = 0, []
+        started = time.perf_counter()
+        play(options.seconds)
+        seconds = time.perf_counter() - started
+        in_time = len(self.received)
+        self.drain()
+        if not self.received:
+            sys.exit(f"measure.py: {self.published} images on {options.image}, no depth on {options.depth}")
+        depth = deserialize_message(self.last_depth, Image)
+        values = np.frombuffer(depth.data, np.float32)
+        if depth.encoding != "32FC1" or values.size != depth.width * depth.height or np.isnan(values).mean() > 0.5:
+            sys.exit(f"measure.py: {options.depth} is no depth map: {depth.encoding} {depth.width}x{depth.height}")
+        return {
+            "published": self.published,
+            "received": len(self.received),
+            "per_second": in_time / seconds,
+            "latencies_ms": [round((end - start) * 1000, 3) for start, end in self.received],
+        }
+
+    def drain(self):
+        limit = time.perf_counter() + LOST_AFTER_S
+        while self.published_at and time.perf_counter() < limit:
+            self.executor.spin_once(timeout_sec=0.05)
+        self.published_at.clear()
+
+
+def pictures(width, height):
+    generator = np.random.default_rng(1)
+    for _ in range(PICTURES):
+        coarse = generator.integers(40, 220, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
+        image = np.repeat(np.repeat(coarse, 16, 0), 16, 1)[:height, :width]
+        message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
+        message.header.frame_id = "camera_optical_frame"
+        message.data = array("B", np.ascontiguousarray(image).tobytes())
+        yield message
+
+
+def camera_info(width, height):
+    f, cx, cy = 0.9 * width, width / 2 - 0.5, height / 2 - 0.5
+    message = CameraInfo(height=height, width=width, distortion_model="plumb_bob", d=[0.0] * 5)
+    message.header.frame_id = "camera_optical_frame"
+    message.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image", required=True)
+    parser.add_argument("--depth", required=True)
+    parser.add_argument("--width", type=int, default=640)
+    parser.add_argument("--height", type=int, default=480)
+    parser.add_argument("--rate", type=float, default=25)
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--warmup", type=float, default=1)
+    options = parser.parse_args()
+    rclpy.init()
+    try:
+        print(json.dumps(Measurement(options).run()))
+    finally:
+        rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()

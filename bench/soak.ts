@@ -1,0 +1,112 @@
+/** The whole job for a minute: replay_node and depth_node on a 1280x720 drive at its own rate. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NodeProcess, nodeCommand } from '../src/demo/nodeProcess';
+import { hundredth, percentiles } from '../src/demo/percentiles';
+import { resolveSource } from '../src/demo/sources';
+import { packageRoot } from '../src/paths';
+import type { Soak } from './report';
+
+const NAMESPACE = '/bench_soak';
+const FIRST_DEPTH_LIMIT_MS = 30_000;
+/** Before the count begins: buffers and the compiler's caches fill. */
+const SETTLE_MS = 5000;
+const LOOK_PERIOD_MS = 1000;
+/** Depths on their way when the count ends. */
+const ON_THE_WAY_MS = 300;
+const CLOCK_TICKS_PER_SECOND = 100;
+
+export interface SoakOptions {
+  readonly seconds: number;
+  readonly modelPath: string;
+  readonly threads: number;
+}
+
+export async function measureSoak({ seconds, modelPath, threads }: SoakOptions): Promise<Soak> {
+  const source = await resolveSource('highway');
+  const parameterFile = join(packageRoot(), 'config', 'camera.yaml');
+  const common = { remap: { __ns: NAMESPACE }, parameterFile };
+  const { Observer } = await import('../src/demo/observer.js');
+  const observer = await Observer.start({ namespace: NAMESPACE, imageRows: source.imageRows, pictureWidth: 416 });
+  const depthNode = new NodeProcess({
+    ...common,
+    name: 'depth_node',
+    command: nodeCommand('depthNode'),
+    parameters: { model: modelPath, threads, image_rows: source.imageRows },
+  });
+  const replayNode = new NodeProcess({
+    ...common,
+    name: 'replay_node',
+    command: nodeCommand('replayNode'),
+    parameters: { source: source.path, camera_info: source.cameraFile!, loop: true },
+  });
+  const processes = [depthNode, replayNode];
+  const check = (): void => {
+    for (const process of processes) if (process.end) throw new Error(`soak: ${process.describeEnd()}`);
+  };
+  try {
+    const limitMs = performance.now() + FIRST_DEPTH_LIMIT_MS;
+    while (observer.depths === 0) {
+      check();
+      if (performance.now() > limitMs) throw new Error(`soak: no depth within ${FIRST_DEPTH_LIMIT_MS / 1000} s`);
+      await sleep(50);
+    }
+    await sleep(SETTLE_MS);
+
+    const before = { published: observer.cameraInfos, depths: observer.depths, status: observer.status };
+    const latencyFrom = observer.stampToDepthMs.length;
+    const cpuBefore = await Promise.all(processes.map(processorSeconds));
+    const rss: number[][] = [[], []];
+    const startedMs = performance.now();
+    for (let look = 0; ; look++) {
+      check();
+      for (const [i, process] of processes.entries()) rss[i].push(await residentMebibytes(process));
+      const leftMs = startedMs + seconds * 1000 - performance.now();
+      if (leftMs <= 0) break;
+      await sleep(Math.min(leftMs, LOOK_PERIOD_MS));
+    }
+    const published = observer.cameraInfos - before.published;
+    const measuredSeconds = (performance.now() - startedMs) / 1000;
+    const cpuAfter = await Promise.all(processes.map(processorSeconds));
+    await sleep(ON_THE_WAY_MS);
+    // What is published meanwhile is left out of both counts by the stamps' order: at most the frames of ON_THE_WAY_MS.
+    const late = observer.cameraInfos - before.published - published;
+    const depths = Math.min(published, observer.depths - before.depths - late);
+    const memory = (values: number[]) => ({
+      start: values[0],
+      end: values[values.length - 1],
+      most: Math.max(...values),
+    });
+    return {
+      seconds: hundredth(measuredSeconds),
+      image: '1280x720 rgb8, replay_node and depth_node',
+      published,
+      depths,
+      depths_per_s: hundredth(depths / measuredSeconds),
+      dropped: (observer.status?.dropped ?? 0) - (before.status?.dropped ?? 0),
+      dropped_share: Math.round((10_000 * Math.max(0, published - depths)) / Math.max(1, published)) / 10_000,
+      latency_ms: percentiles(observer.stampToDepthMs.slice(latencyFrom)),
+      rss_mib: { depth_node: memory(rss[0]), replay_node: memory(rss[1]) },
+      cores_used: {
+        depth_node: hundredth((cpuAfter[0] - cpuBefore[0]) / measuredSeconds),
+        replay_node: hundredth((cpuAfter[1] - cpuBefore[1]) / measuredSeconds),
+      },
+    };
+  } finally {
+    observer.close();
+    await Promise.all(processes.map((process) => process.stop()));
+  }
+}
+
+async function residentMebibytes({ pid }: NodeProcess): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Math.round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024);
+}
+
+async function processorSeconds({ pid }: NodeProcess): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // Behind the name, which may hold spaces: field 3 is the state, 14 and 15 are user and system time (proc(5)).
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+}

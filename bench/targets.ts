@@ -1,0 +1,84 @@
+/** The nodes under measurement, each in a namespace of its own, and the process that measures them from outside. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { NodeProcess, nodeCommand } from '../src/demo/nodeProcess';
+import { packageRoot } from '../src/paths';
+
+export type TargetName = 'node' | 'peer' | 'peer_opencv';
+
+export interface Target {
+  readonly name: TargetName;
+  readonly process: NodeProcess;
+}
+
+export interface TargetOptions {
+  readonly python: string;
+  readonly modelPath: string;
+  readonly threads: number;
+}
+
+/** Starts one; the measuring process waits for it. */
+export function startTarget(name: TargetName, { python, modelPath, threads }: TargetOptions): Target {
+  const remap = { __ns: namespace(name) };
+  const model = { model: modelPath, threads };
+  const peer = [python, join(packageRoot(), 'bench', 'peers', 'depth_node.py')];
+  const process =
+    name === 'node'
+      ? new NodeProcess({
+          name: 'depth_node',
+          command: nodeCommand('depthNode'),
+          remap,
+          parameterFile: join(packageRoot(), 'config', 'camera.yaml'),
+          parameters: model,
+        })
+      : new NodeProcess({
+          name: 'depth_node',
+          command: peer,
+          remap,
+          parameters: { ...model, shrink: name === 'peer' ? 'graph' : 'opencv' },
+        });
+  return { name, process };
+}
+
+/** What one run of measure.py saw. */
+export interface Measured {
+  readonly published: number;
+  readonly received: number;
+  readonly per_second: number;
+  readonly latencies_ms: readonly number[];
+}
+
+export interface MeasureOptions {
+  readonly python: string;
+  readonly width: number;
+  readonly height: number;
+  /** Images per second; 0 for as fast as it goes. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/** Images to the target, depths back. Throws Error with the words of whichever process failed. */
+export async function measure(target: Target, options: MeasureOptions): Promise<Measured> {
+  const { python, width, height, rate, seconds } = options;
+  const base = namespace(target.name);
+  const topics = ['--image', `${base}/image`, '--depth', `${base}/depth_node/depth`];
+  const numbers = { width, height, rate, seconds };
+  const flags = Object.entries(numbers).flatMap(([flag, value]) => [`--${flag}`, `${value}`]);
+  const running = promisify(execFile)(python, [join(packageRoot(), 'bench', 'measure.py'), ...topics, ...flags], {
+    maxBuffer: 64 << 20,
+  });
+  const died = target.process.ended.then(() => {
+    running.child.kill();
+    throw new Error(`${target.name}: ${target.process.describeEnd()}`);
+  });
+  const { stdout } = await Promise.race([running, died]).catch((error: Error & { stderr?: string }) => {
+    throw target.process.end ? error : new Error(`${target.name}: ${error.stderr?.trim() || error.message}`);
+  });
+  died.catch(() => undefined); // when it is ended later, on purpose
+  return JSON.parse(stdout) as Measured;
+}
+
+function namespace(name: TargetName): string {
+  return `/bench_${name}`;
+}
