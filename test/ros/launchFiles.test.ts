@@ -42,7 +42,7 @@ interface LaunchOptions {
 }
 
 function run(file: string, given: string[], { packages = `depthgrad=${ROOT}`, environment = {} }: LaunchOptions) {
-  const env = { PATH: process.env.PATH, LAUNCH_TEST_PACKAGES: packages, ...environment };
+  const env = { PATH: process.env.PATH, PYTHONDONTWRITEBYTECODE: '1', LAUNCH_TEST_PACKAGES: packages, ...environment };
   const script = join(ROOT, 'test', 'ros', 'launchFile.py');
   return spawnSync('python3', [script, join(ROOT, 'launch', file), ...given], { env, encoding: 'utf8' });
 }
