@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 export function packageRoot(): string {
   for (let folder = __dirname; ; folder = dirname(folder)) {
     if (existsSync(join(folder, 'package.json'))) return folder;
-    if (dirname(folder) === folder) throw new Error(`no package.json above ${__dirname}: the installation is incomplete`);
+    if (dirname(folder) === folder)
+      throw new Error(`no package.json above ${__dirname}: the installation is incomplete`);
   }
 }
 
@@ -30,6 +31,7 @@ export function sampleDriveFolder(): string {
 export function resolveFile(name: string): string {
   const places = [name, join(packageRoot(), name), join(sampleDriveFolder(), 'test_videos', name)];
   const found = places.find((place) => existsSync(place));
-  if (!found) throw new Error(`no file ${name}; looked for ${places.join(', ')}. The sample drive is fetched by: npm run setup`);
+  if (!found)
+    throw new Error(`no file ${name}; looked for ${places.join(', ')}. The sample drive is fetched by: npm run setup`);
   return found;
 }

@@ -106,7 +106,7 @@ function marker(name: string, color: string, data: [number, number][]) {
     type: 'scatter' as const,
     data,
     symbolSize: 14,
-    itemStyle: { color, borderColor: 'black' },
+    itemStyle: { color, borderColor: 'black', opacity: 1 },
     label: { show: true, formatter: name, position: 'right' as const, fontFamily: FONT, fontSize: 14 },
   };
 }

@@ -19,7 +19,8 @@ const parts = ['weights', 'average', 'firstMoment', 'secondMoment'] as const;
 /** Writes to a temporary file, fsyncs, renames: a crash leaves the previous checkpoint whole. */
 export function writeCheckpoint(path: string, adam: FlatAdam, position: RunPosition): void {
   const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
-  for (const slot of adam.slots) for (const part of parts) tensors.set(`${part}:${slot.name}`, { shape: slot.variable.shape, data: slot[part] });
+  for (const slot of adam.slots)
+    for (const part of parts) tensors.set(`${part}:${slot.name}`, { shape: slot.variable.shape, data: slot[part] });
   writeSafetensors(path, tensors, { format: 'depthgrad-checkpoint/1', position: JSON.stringify(position) });
 }
 
@@ -27,7 +28,9 @@ export function writeCheckpoint(path: string, adam: FlatAdam, position: RunPosit
 export function readCheckpoint(path: string, adam: FlatAdam): RunPosition {
   const { tensors, metadata } = readSafetensors(path);
   if (metadata.format !== 'depthgrad-checkpoint/1')
-    throw new Error(`${path} is not a depthgrad checkpoint (format "${metadata.format ?? 'none'}"); remove it or name another --out folder`);
+    throw new Error(
+      `${path} is not a depthgrad checkpoint (format "${metadata.format ?? 'none'}"); remove it or name another --out folder`,
+    );
   for (const slot of adam.slots) {
     const state = Object.fromEntries(
       parts.map((part) => {
@@ -48,6 +51,7 @@ export function averagedWeights(path: string): { weights: Map<string, Float32Arr
   const { tensors, metadata } = readSafetensors(path);
   if (metadata.format !== 'depthgrad-checkpoint/1') throw new Error(`${path} is not a depthgrad checkpoint`);
   const weights = new Map<string, Float32Array>();
-  for (const [name, tensor] of tensors) if (name.startsWith('average:')) weights.set(name.slice('average:'.length), tensor.data);
+  for (const [name, tensor] of tensors)
+    if (name.startsWith('average:')) weights.set(name.slice('average:'.length), tensor.data);
   return { weights, position: JSON.parse(metadata.position) as RunPosition };
 }

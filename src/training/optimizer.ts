@@ -99,7 +99,9 @@ export class FlatAdam {
     if (!slot) throw new Error(`checkpoint holds "${name}", which the network does not have`);
     for (const key of ['weights', 'firstMoment', 'secondMoment', 'average'] as const) {
       if (state[key].length !== slot[key].length)
-        throw new Error(`checkpoint: ${key} of "${name}" has ${state[key].length} numbers, the network has ${slot[key].length}`);
+        throw new Error(
+          `checkpoint: ${key} of "${name}" has ${state[key].length} numbers, the network has ${slot[key].length}`,
+        );
       slot[key].set(state[key]);
     }
     slot.variable.assign(tf.tensor(slot.weights.slice(), slot.variable.shape));

@@ -13,7 +13,11 @@ export interface Picture {
 
 export function depthPreview(network: DepthNetwork, batch: TrainingBatch): Picture {
   const { height, width } = batch;
-  const fused = tf.tidy(() => forward(network, batch).fused.dataSync<'float32'>().slice(0, height * width));
+  const fused = tf.tidy(() =>
+    forward(network, batch)
+      .fused.dataSync<'float32'>()
+      .slice(0, height * width),
+  );
   const rgb = new Uint8Array(2 * height * width * 3);
   for (let i = 0; i < height * width * 3; i++) rgb[i] = 255 * batch.target[i];
   const [low, high] = [Math.log(1 / 100), Math.log(1 / 2)];

@@ -76,7 +76,9 @@ export function readRecipe(path: string): Recipe {
   for (const stage of result.data.stages) {
     for (const name of Object.keys(stage.losses)) {
       if (!lossTerms.has(name))
-        throw new Error(`recipe ${path}, stage "${stage.name}": no loss "${name}"; there are ${[...lossTerms.keys()].join(', ')}`);
+        throw new Error(
+          `recipe ${path}, stage "${stage.name}": no loss "${name}"; there are ${[...lossTerms.keys()].join(', ')}`,
+        );
     }
     if (stage.mix.drives + stage.mix.synthetic <= 0)
       throw new Error(`recipe ${path}, stage "${stage.name}": mix must give drives or synthetic a share above 0`);

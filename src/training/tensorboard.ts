@@ -11,7 +11,12 @@ import sharp from 'sharp';
 interface NativeWriter {
   resourceHandle: tf.Tensor;
   backend: {
-    executeMultipleOutputs(name: string, attributes: object[], inputs: (tf.Tensor | Int64Scalar)[], outputs: number): tf.Tensor[];
+    executeMultipleOutputs(
+      name: string,
+      attributes: object[],
+      inputs: (tf.Tensor | Int64Scalar)[],
+      outputs: number,
+    ): tf.Tensor[];
   };
 }
 
@@ -19,7 +24,16 @@ const RGB = 3;
 
 /** tensorflow.Summary with one image value (tensorflow/core/framework/summary.proto). */
 function imageSummary(tag: string, png: Buffer, height: number, width: number): Uint8Array {
-  const image = Writer.create().uint32(8).int32(height).uint32(16).int32(width).uint32(24).int32(RGB).uint32(34).bytes(png).finish();
+  const image = Writer.create()
+    .uint32(8)
+    .int32(height)
+    .uint32(16)
+    .int32(width)
+    .uint32(24)
+    .int32(RGB)
+    .uint32(34)
+    .bytes(png)
+    .finish();
   const value = Writer.create().uint32(10).string(tag).uint32(34).bytes(image).finish();
   return Writer.create().uint32(10).bytes(value).finish();
 }
@@ -37,7 +51,9 @@ export class TensorBoard {
 
   /** @param rgb uint8 [height, width, 3] */
   async image(tag: string, rgb: Uint8Array, height: number, width: number, step: number): Promise<void> {
-    const png = await sharp(rgb, { raw: { width, height, channels: RGB } }).png().toBuffer();
+    const png = await sharp(rgb, { raw: { width, height, channels: RGB } })
+      .png()
+      .toBuffer();
     const { resourceHandle, backend } = this.#writer as unknown as NativeWriter;
     tf.tidy(() => {
       const summary = tf.scalar(imageSummary(tag, png, height, width) as unknown as string, 'string');

@@ -36,6 +36,8 @@ export function registerTrain(program: Command): void {
         out,
         maxSeconds: flags.maxMinutes === undefined ? undefined : 60 * Number(flags.maxMinutes),
       });
-      console.log(`${position.step} steps in ${(position.seconds / 60).toFixed(1)} min; next: npx depthgrad export ${out} --out model.onnx`);
+      console.log(
+        `${position.step} steps in ${(position.seconds / 60).toFixed(1)} min; next: npx depthgrad export ${out} --out model.onnx`,
+      );
     });
 }

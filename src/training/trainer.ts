@@ -59,7 +59,9 @@ function stageAt(recipe: Recipe, step: number): { stage: Stage; stepInStage: num
 /** The variables a stage trains: all but those under a frozen prefix. Backpropagation stops where nothing below it is trained. */
 function trainedVariables(network: DepthNetwork, stage: Stage): tf.Variable[] {
   const named = [...network.namedVariables()];
-  return named.filter(([name]) => !stage.frozen.some((prefix) => name.startsWith(prefix))).map(([, variable]) => variable);
+  return named
+    .filter(([name]) => !stage.frozen.some((prefix) => name.startsWith(prefix)))
+    .map(([, variable]) => variable);
 }
 
 /** Running means of the logged figures since the last log line. */
@@ -101,7 +103,14 @@ export async function train(
     clipNorm: recipe.optimizer.clip_norm,
     emaDecay: recipe.optimizer.ema_decay,
   });
-  let position: RunPosition = { recipe: recipe.name, encoder: network.config.encoder, step: 0, adamStep: 0, randomState: random.state, seconds: 0 };
+  let position: RunPosition = {
+    recipe: recipe.name,
+    encoder: network.config.encoder,
+    step: 0,
+    adamStep: 0,
+    randomState: random.state,
+    seconds: 0,
+  };
   if (existsSync(checkpointPath)) {
     position = readCheckpoint(checkpointPath, adam);
     random.state = position.randomState;
@@ -110,7 +119,11 @@ export async function train(
   const board = new TensorBoard(join(options.out, 'tensorboard'));
   const total = recipe.stages.reduce((sum, stage) => sum + stage.steps, 0);
   const bar = new SingleBar(
-    { format: '{stage} [{bar}] {value}/{total} loss {loss} {ms} ms/step, {eta_formatted} left', hideCursor: true, noTTYOutput: false },
+    {
+      format: '{stage} [{bar}] {value}/{total} loss {loss} {ms} ms/step, {eta_formatted} left',
+      hideCursor: true,
+      noTTYOutput: false,
+    },
     Presets.shades_classic,
   );
   if (!options.quiet) bar.start(total, position.step, { stage: '', loss: '', ms: '' });
@@ -118,7 +131,12 @@ export async function train(
   const started = Date.now();
   const secondsBefore = position.seconds;
   const save = (): void => {
-    position = { ...position, adamStep: adam.step, randomState: random.state, seconds: secondsBefore + (Date.now() - started) / 1000 };
+    position = {
+      ...position,
+      adamStep: adam.step,
+      randomState: random.state,
+      seconds: secondsBefore + (Date.now() - started) / 1000,
+    };
     writeCheckpoint(checkpointPath, adam, position);
   };
   let badSteps = 0;
@@ -140,15 +158,24 @@ export async function train(
       tf.dispose(gradients);
       const t2 = performance.now();
       badSteps = Number.isFinite(norm) ? 0 : badSteps + 1;
-      if (badSteps >= MAX_BAD_STEPS) throw new Error(badLossMessage(position.step, stage, name, scalars, checkpointPath));
+      if (badSteps >= MAX_BAD_STEPS)
+        throw new Error(badLossMessage(position.step, stage, name, scalars, checkpointPath));
       position.step++;
-      averages.add({ [`${name}/loss`]: loss, [`${name}/gradient_norm`]: norm, 'time/step_ms': t2 - t0, 'time/data_share': (t1 - t0) / (t2 - t0) });
+      averages.add({
+        [`${name}/loss`]: loss,
+        [`${name}/gradient_norm`]: norm,
+        'time/step_ms': t2 - t0,
+        'time/data_share': (t1 - t0) / (t2 - t0),
+      });
       averages.add(Object.fromEntries(Object.entries(scalars).map(([key, value]) => [`${name}/${key}`, value])));
       if (position.step % recipe.log_every === 0) {
         const means = averages.take();
         means.learning_rate = rate;
         for (const [tag, value] of Object.entries(means)) board.scalar(tag, value, position.step);
-        appendFileSync(join(options.out, 'log.jsonl'), `${JSON.stringify({ step: position.step, stage: stage.name, ...means })}\n`);
+        appendFileSync(
+          join(options.out, 'log.jsonl'),
+          `${JSON.stringify({ step: position.step, stage: stage.name, ...means })}\n`,
+        );
         bar.update(position.step, { stage: stage.name, loss: loss.toFixed(4), ms: Math.round(means['time/step_ms']) });
       }
       if (position.step % recipe.images_every === 0) {
@@ -169,7 +196,13 @@ export async function train(
   return position;
 }
 
-function badLossMessage(step: number, stage: Stage, source: string, scalars: Record<string, number>, checkpoint: string): string {
+function badLossMessage(
+  step: number,
+  stage: Stage,
+  source: string,
+  scalars: Record<string, number>,
+  checkpoint: string,
+): string {
   const terms = Object.entries(scalars).map(([name, value]) => `${name}=${value}`);
   return (
     `the loss or its gradient is not finite for ${MAX_BAD_STEPS} steps in a row at step ${step} (stage "${stage.name}", data ${source}: ${terms.join(', ')}). ` +

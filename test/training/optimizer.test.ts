@@ -21,7 +21,9 @@ test('makes the same steps as tf.train.adam', () => {
     reference.minimize(quadratic(theirs), false, [theirs]);
   }
   const expected = theirs.dataSync();
-  ours.dataSync().forEach((x, i) => expect(Math.abs(x - expected[i])).toBeLessThan(2e-4 * Math.abs(expected[i]) + 1e-4));
+  ours
+    .dataSync()
+    .forEach((x, i) => expect(Math.abs(x - expected[i])).toBeLessThan(2e-4 * Math.abs(expected[i]) + 1e-4));
 });
 
 test('a gradient that is not finite changes nothing and is reported', () => {

@@ -26,7 +26,9 @@ test('a missing file, a wrong field and an unknown loss are named', () => {
   expect(() => readRecipe(join(folder, 'none.yaml'))).toThrow(/none\.yaml/);
   expect(() => readRecipe(changed(/batch_size: \d+/, 'batch_size: 0'))).toThrow(/batch_size/);
   expect(() => readRecipe(changed(/batch_size:/, 'batchsize:'))).toThrow(/batchsize/);
-  expect(() => readRecipe(changed(/photometric: 1/, 'photometrik: 1'))).toThrow(/no loss "photometrik"; there are photometric/);
+  expect(() => readRecipe(changed(/photometric: 1/, 'photometrik: 1'))).toThrow(
+    /no loss "photometrik"; there are photometric/,
+  );
   expect(() => readRecipe(changed(/encoder: lite0/, 'encoder: vgg'))).toThrow(/network/);
   expect(() => readRecipe(changed(/drives: \[.*\]/, 'drives: []'))).toThrow(/data\.drives is empty/);
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DepthNetwork } from '../../src/model/network';
@@ -45,7 +45,14 @@ class MovingPattern implements BatchSource {
       });
     const [previous, target, next] = [-1, 0, 1].map(frame);
     const networkImages = Float32Array.from([...previous, ...target, ...next]);
-    const intrinsics = Array.from({ length: count }, () => ({ width, height, fx: 50, fy: 50, cx: width / 2, cy: height / 2 }));
+    const intrinsics = Array.from({ length: count }, () => ({
+      width,
+      height,
+      fx: 50,
+      fy: 50,
+      cx: width / 2,
+      cy: height / 2,
+    }));
     return { size: count, height, width, intrinsics, previous, target, next, networkImages };
   }
 }
@@ -108,7 +115,10 @@ test('a loss that stays NaN ends the run with the terms named and leaves the che
   await train(tinyRecipe(2), network(), { drives: new MovingPattern(good) }, good, { out: folder, quiet: true });
   const before = readFileSync(join(folder, CHECKPOINT_FILE));
   const random = new Random(5);
-  const spoiled = train(tinyRecipe(40), network(), { drives: new MovingPattern(random, true) }, random, { out: folder, quiet: true });
+  const spoiled = train(tinyRecipe(40), network(), { drives: new MovingPattern(random, true) }, random, {
+    out: folder,
+    quiet: true,
+  });
   await expect(spoiled).rejects.toThrow(/not finite.*photometric=.*checkpoint/s);
   expect(readFileSync(join(folder, CHECKPOINT_FILE)).equals(before)).toBe(true);
 });
@@ -119,7 +129,7 @@ test('a checkpoint that is cut off or of something else is named', async () => {
   const path = join(folder, CHECKPOINT_FILE);
   const bytes = readFileSync(path);
   for (const damaged of [bytes.subarray(0, bytes.length / 2), Buffer.from('no checkpoint at all'), Buffer.alloc(0)]) {
-    require('node:fs').writeFileSync(path, damaged);
+    writeFileSync(path, damaged);
     await expect(
       train(tinyRecipe(2), network(), { drives: new MovingPattern(random) }, random, { out: folder, quiet: true }),
     ).rejects.toThrow(path);

@@ -64,7 +64,15 @@ export class ViewResizer {
   #rows = new Float32Array(0);
 
   /** @param source rgb8 [sourceHeight, sourceWidth, 3]  @param out rgb [outHeight, outWidth, 3] in 0..1 */
-  resize(source: Uint8Array, sourceWidth: number, sourceHeight: number, view: View, out: Float32Array, outHeight: number, outWidth: number): void {
+  resize(
+    source: Uint8Array,
+    sourceWidth: number,
+    sourceHeight: number,
+    view: View,
+    out: Float32Array,
+    outHeight: number,
+    outWidth: number,
+  ): void {
     const horizontal = axisTaps(view.left, view.width, sourceWidth, outWidth, view.mirrored);
     const vertical = axisTaps(view.top, view.height, sourceHeight, outHeight, false);
     const firstRow = vertical.first[0];
@@ -106,11 +114,25 @@ export class ViewResizer {
 }
 
 /** Nearest-neighbour view of a depth-like map, which must not be averaged across edges. */
-export function sampleNearest(source: Float32Array, sourceWidth: number, sourceHeight: number, view: View, out: Float32Array, outHeight: number, outWidth: number): void {
+export function sampleNearest(
+  source: Float32Array,
+  sourceWidth: number,
+  sourceHeight: number,
+  view: View,
+  out: Float32Array,
+  outHeight: number,
+  outWidth: number,
+): void {
   for (let y = 0; y < outHeight; y++) {
-    const v = Math.min(sourceHeight - 1, Math.max(0, Math.round(view.top + ((y + 0.5) * view.height) / outHeight - 0.5)));
+    const v = Math.min(
+      sourceHeight - 1,
+      Math.max(0, Math.round(view.top + ((y + 0.5) * view.height) / outHeight - 0.5)),
+    );
     for (let x = 0; x < outWidth; x++) {
-      const u = Math.min(sourceWidth - 1, Math.max(0, Math.round(view.left + ((x + 0.5) * view.width) / outWidth - 0.5)));
+      const u = Math.min(
+        sourceWidth - 1,
+        Math.max(0, Math.round(view.left + ((x + 0.5) * view.width) / outWidth - 0.5)),
+      );
       out[y * outWidth + (view.mirrored ? outWidth - 1 - x : x)] = source[v * sourceWidth + u];
     }
   }
@@ -123,7 +145,13 @@ export function viewIntrinsics(intrinsics: Intrinsics, view: View, outHeight: nu
 }
 
 /** A random crop of at least the given share of each side; vertical position is free, so that the horizon moves. */
-export function randomView(random: Random, sourceWidth: number, sourceHeight: number, minWidthShare: number, minHeightShare: number): View {
+export function randomView(
+  random: Random,
+  sourceWidth: number,
+  sourceHeight: number,
+  minWidthShare: number,
+  minHeightShare: number,
+): View {
   const width = Math.round(sourceWidth * random.between(minWidthShare, 1));
   const height = Math.round(sourceHeight * random.between(minHeightShare, 1));
   return {

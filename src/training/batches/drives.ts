@@ -30,7 +30,8 @@ export class DriveBatches {
         }
       }
     }
-    if (this.#targets.length === 0) throw new Error('no drive has moving frames in its training part; lower data.min_motion');
+    if (this.#targets.length === 0)
+      throw new Error('no drive has moving frames in its training part; lower data.min_motion');
     this.#frame = new Uint8Array(Math.max(...videos.map((v) => v.width * v.height * 3)));
   }
 

@@ -60,6 +60,15 @@ export class SyntheticBatches {
       const [x, y, z, rx, ry, rz] = Array.from(sample.pose);
       pose.set([mirror * x, y, z, rx, mirror * ry, mirror * rz], 6 * b);
     }
-    return { size, height, width, intrinsics, previous: frames[0], target: frames[1], networkImages, truth: { logDisparity, pose } };
+    return {
+      size,
+      height,
+      width,
+      intrinsics,
+      previous: frames[0],
+      target: frames[1],
+      networkImages,
+      truth: { logDisparity, pose },
+    };
   }
 }

@@ -14,7 +14,8 @@ export function charbonnier(x: tf.Tensor4D): tf.Tensor4D {
  */
 export const gradientConsistency: LossTerm = {
   name: 'gradient_consistency',
-  description: 'phi(grad u - sg(G)) + phi(sg(grad fused) - G), sum over axes, mean over pixels (CH-001 eq. 1, healthy form)',
+  description:
+    'phi(grad u - sg(G)) + phi(sg(grad fused) - G), sum over axes, mean over pixels (CH-001 eq. 1, healthy form)',
   needs: 'nothing',
   compute({ logDisparity, gradient, fused }) {
     const depthSide = charbonnier(tf.sub(forwardDifferences(logDisparity), stopGradient(gradient)));

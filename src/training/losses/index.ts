@@ -5,6 +5,14 @@ import { photometric } from './photometric';
 import { gradientSmoothness, smoothness } from './smoothness';
 import { depthTruth, gradientTruth, poseTruth } from './supervised';
 
-const terms: LossTerm[] = [photometric, gradientConsistency, smoothness, gradientSmoothness, depthTruth, gradientTruth, poseTruth];
+const terms: LossTerm[] = [
+  photometric,
+  gradientConsistency,
+  smoothness,
+  gradientSmoothness,
+  depthTruth,
+  gradientTruth,
+  poseTruth,
+];
 
 export const lossTerms: ReadonlyMap<string, LossTerm> = new Map(terms.map((term) => [term.name, term]));

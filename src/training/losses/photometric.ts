@@ -16,7 +16,12 @@ function tieNoise(pixel: number): number {
 }
 
 /** Photometric error per pixel, [h,w]; 0.85 (1 - SSIM) / 2 + 0.15 L1 over rgb images [h,w,3] in 0..1. The outer ring is 0. */
-export function photometricError(target: Float32Array, warped: Float32Array, height: number, width: number): Float32Array {
+export function photometricError(
+  target: Float32Array,
+  warped: Float32Array,
+  height: number,
+  width: number,
+): Float32Array {
   const out = new Float32Array(height * width);
   photometricErrorInto(target, warped, height, width, out);
   return out;
@@ -133,7 +138,14 @@ export function evaluatePhotometric(
       const { translation } = transforms[s];
       backwardThroughWarp(works[s], target, weights[s], k, translation, gradU, gradTranslation, gradRotation);
       const pose = sample(poses[s], b, 6);
-      chainToVector6(pose, source.later, transforms[s], gradTranslation, gradRotation, sample(outcome.gradPoses[s], b, 6));
+      chainToVector6(
+        pose,
+        source.later,
+        transforms[s],
+        gradTranslation,
+        gradRotation,
+        sample(outcome.gradPoses[s], b, 6),
+      );
     });
   }
   outcome.value /= interior;
@@ -167,7 +179,10 @@ function chainToVector6(
     return;
   }
   // The transform used is R = exp(-w), t = -R t_pose: t turns with R, and d/dt_pose = -R^T d/dt.
-  out.set([-(r[0] * gx + r[3] * gy + r[6] * gz), -(r[1] * gx + r[4] * gy + r[7] * gz), -(r[2] * gx + r[5] * gy + r[8] * gz)], 0);
+  out.set(
+    [-(r[0] * gx + r[3] * gy + r[6] * gz), -(r[1] * gx + r[4] * gy + r[7] * gz), -(r[2] * gx + r[5] * gy + r[8] * gz)],
+    0,
+  );
   dx += t[1] * gz - t[2] * gy;
   dy += t[2] * gx - t[0] * gz;
   dz += t[0] * gy - t[1] * gx;
@@ -215,10 +230,12 @@ export function photometricLoss(
 
 export const photometric: LossTerm = {
   name: 'photometric',
-  description: 'min over previous and next of 0.85 (1 - SSIM) / 2 + 0.15 L1 with auto-mask, on the fused depth (Monodepth2)',
+  description:
+    'min over previous and next of 0.85 (1 - SSIM) / 2 + 0.15 L1 with auto-mask, on the fused depth (Monodepth2)',
   needs: 'next',
   compute(outputs, batch) {
-    if (!batch.next || !outputs.poseToNext) throw new Error('the photometric loss needs the previous and the next frame');
+    if (!batch.next || !outputs.poseToNext)
+      throw new Error('the photometric loss needs the previous and the next frame');
     const sources = [
       { images: batch.previous, later: false },
       { images: batch.next, later: true },

@@ -125,7 +125,13 @@ export function warpIntoTarget(
  *
  * @param a,b rgb [h,w,3] in 0..1  @param out [h,w]
  */
-export function photometricErrorInto(a: Float32Array, b: Float32Array, height: number, width: number, out: Float32Array): void {
+export function photometricErrorInto(
+  a: Float32Array,
+  b: Float32Array,
+  height: number,
+  width: number,
+  out: Float32Array,
+): void {
   const row = 3 * width;
   out.fill(0);
   for (let v = 1; v < height - 1; v++) {
@@ -158,7 +164,9 @@ export function photometricErrorInto(a: Float32Array, b: Float32Array, height: n
         const d1 = ma * ma + mb * mb + SSIM_C1;
         const d2 = saa / 9 - ma * ma + (sbb / 9 - mb * mb) + SSIM_C2;
         const ssim = (n1 * n2) / (d1 * d2);
-        error += SSIM_WEIGHT * Math.min(1, Math.max(0, 0.5 * (1 - ssim))) + (1 - SSIM_WEIGHT) * Math.abs(a[centre] - b[centre]);
+        error +=
+          SSIM_WEIGHT * Math.min(1, Math.max(0, 0.5 * (1 - ssim))) +
+          (1 - SSIM_WEIGHT) * Math.abs(a[centre] - b[centre]);
       }
       out[v * width + u] = error / 3;
     }

@@ -8,7 +8,7 @@ function evenness(batch: TrainingBatch): tf.Tensor4D {
   return tf.tidy(() => {
     const image = tf.tensor4d(target, [size, height, width, 3]);
     const channels = tf.split(image, 3, 3).map((c) => tf.abs(forwardDifferences(c as tf.Tensor4D)));
-    return tf.exp(tf.mul(tf.addN(channels), -1 / 3 * 10)) as tf.Tensor4D;
+    return tf.exp(tf.mul(tf.addN(channels), (-1 / 3) * 10)) as tf.Tensor4D;
   });
 }
 

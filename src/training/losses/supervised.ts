@@ -3,7 +3,8 @@ import { forwardDifferences } from './differences';
 import type { LossTerm, TrainingBatch } from './loss';
 
 function truthOf(batch: TrainingBatch): { logDisparity: tf.Tensor4D; pose: tf.Tensor2D } {
-  if (!batch.truth) throw new Error('a supervised loss needs a batch with truth; name a data set that has it in the recipe');
+  if (!batch.truth)
+    throw new Error('a supervised loss needs a batch with truth; name a data set that has it in the recipe');
   return {
     logDisparity: tf.tensor4d(batch.truth.logDisparity, [batch.size, batch.height, batch.width, 1]),
     pose: tf.tensor2d(batch.truth.pose, [batch.size, 6]),

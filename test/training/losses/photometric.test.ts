@@ -1,4 +1,8 @@
-import { evaluatePhotometric, photometricError, type PhotometricSource } from '../../../src/training/losses/photometric';
+import {
+  evaluatePhotometric,
+  photometricError,
+  type PhotometricSource,
+} from '../../../src/training/losses/photometric';
 import { Random } from '../../../src/training/random';
 
 const height = 12;
@@ -12,7 +16,8 @@ function smoothImage(phase: number): Float32Array {
   for (let v = 0; v < height; v++) {
     for (let u = 0; u < width; u++) {
       for (let c = 0; c < 3; c++) {
-        image[3 * (v * width + u) + c] = 0.5 + 0.22 * Math.sin(0.45 * u + 0.3 * v + phase + c) + 0.2 * Math.cos(0.5 * v - 0.2 * u * (c + 1) + phase);
+        image[3 * (v * width + u) + c] =
+          0.5 + 0.22 * Math.sin(0.45 * u + 0.3 * v + phase + c) + 0.2 * Math.cos(0.5 * v - 0.2 * u * (c + 1) + phase);
       }
     }
   }
@@ -109,7 +114,9 @@ test('the error is zero for equal images and symmetric', () => {
 
 test('a warp that leaves the image or comes from behind the camera counts nowhere', () => {
   const { sources, logDisparity } = scene(false);
-  const outcome = evaluatePhotometric(batch, sources, logDisparity, [Float32Array.of(0, 0, -50, 0, 0, 0, 500, 0, 0, 0, 0, 0)]);
+  const outcome = evaluatePhotometric(batch, sources, logDisparity, [
+    Float32Array.of(0, 0, -50, 0, 0, 0, 500, 0, 0, 0, 0, 0),
+  ]);
   expect(outcome.value).toBe(0);
   expect(outcome.gradLogDisparity.every((g) => g === 0)).toBe(true);
   expect(outcome.gradPoses[0].every((g) => g === 0)).toBe(true);
