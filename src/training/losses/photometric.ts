@@ -3,6 +3,7 @@
  * photometricKernel.ts; here it meets tensors, through one tf.customGrad.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import { scaleIntrinsics } from '../../geometry/camera';
 import { inverse, fromVector6, rightJacobian, type Se3 } from '../../geometry/se3';
 import type { LossResult, LossTerm, TrainingBatch } from './loss';
 import { backwardThroughWarp, photometricErrorInto, PhotometricWorkspace, warpIntoTarget } from './photometricKernel';
@@ -228,18 +229,67 @@ export function photometricLoss(
   };
 }
 
-export const photometric: LossTerm = {
-  name: 'photometric',
-  description:
-    'min over previous and next of 0.85 (1 - SSIM) / 2 + 0.15 L1 with auto-mask, on the fused depth (Monodepth2)',
-  needs: 'next',
-  compute(outputs, batch) {
-    if (!batch.next || !outputs.poseToNext)
-      throw new Error('the photometric loss needs the previous and the next frame');
-    const sources = [
-      { images: batch.previous, later: false },
-      { images: batch.next, later: true },
-    ];
-    return photometricLoss(batch, sources, outputs.fused, [outputs.poseFromPrevious, outputs.poseToNext]);
-  },
-};
+/** Mean of 2x2 pixels: [b,h,w,3] -> [b,h/2,w/2,3]. */
+function halve(images: Float32Array, count: number, height: number, width: number): Float32Array {
+  const [outHeight, outWidth] = [height >> 1, width >> 1];
+  const out = new Float32Array(count * outHeight * outWidth * 3);
+  let o = 0;
+  for (let b = 0; b < count; b++) {
+    for (let v = 0; v < outHeight; v++) {
+      let i = 3 * (b * height * width + 2 * v * width);
+      for (let u = 0; u < outWidth; u++, i += 6) {
+        for (let c = 0; c < 3; c++) {
+          const j = i + c + 3 * width;
+          out[o++] = 0.25 * (images[i + c] + images[i + c + 3] + images[j] + images[j + 3]);
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/** The batch's images at half the size, with the intrinsics that go with it. */
+function halfBatch(batch: TrainingBatch): TrainingBatch {
+  const { size, height, width } = batch;
+  const half = (images: Float32Array): Float32Array => halve(images, size, height, width);
+  return {
+    ...batch,
+    height: height >> 1,
+    width: width >> 1,
+    intrinsics: batch.intrinsics.map((k) => scaleIntrinsics(k, width >> 1, height >> 1)),
+    target: half(batch.target),
+    previous: half(batch.previous),
+    next: batch.next && half(batch.next),
+  };
+}
+
+/**
+ * The photometric term on images shrunk by 2^level. Bilinear sampling sees a pixel or two far; on shrunken images that is a longer
+ * way, so that a pose that is still wrong is pulled right over the distances near ground moves between frames.
+ */
+function photometricAt(level: number, name: string): LossTerm {
+  return {
+    name,
+    description:
+      'min over previous and next of 0.85 (1 - SSIM) / 2 + 0.15 L1 with auto-mask, on the fused depth (Monodepth2)' +
+      (level > 0 ? `, images shrunk by ${2 ** level}` : ''),
+    needs: 'next',
+    compute(outputs, batch) {
+      let shrunk = batch;
+      for (let i = 0; i < level; i++) shrunk = halfBatch(shrunk);
+      const { previous, next } = shrunk;
+      if (!next || !outputs.poseToNext) throw new Error(`${name} needs the previous and the next frame`);
+      const sources = [
+        { images: previous, later: false },
+        { images: next, later: true },
+      ];
+      const side = 2 ** level;
+      const fused = level > 0 ? tf.avgPool(outputs.fused, side, side, 'valid') : outputs.fused;
+      return photometricLoss(shrunk, sources, fused, [outputs.poseFromPrevious, outputs.poseToNext]);
+    },
+  };
+}
+
+export const photometric = photometricAt(0, 'photometric');
+export const photometricHalf = photometricAt(1, 'photometric_half');
+export const photometricQuarter = photometricAt(2, 'photometric_quarter');
