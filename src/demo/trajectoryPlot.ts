@@ -5,8 +5,8 @@ import sharp from 'sharp';
 import { FONT, provideFonts } from './fonts';
 
 export const PLOT_WIDTH = 900;
-export const PLOT_HEIGHT = 900;
-/** Left, right, top and bottom of the axes' rectangle. */
+export const PLOT_HEIGHT = 940;
+/** Around the axes, which are a square. */
 const MARGIN = { left: 80, right: 40, top: 80, bottom: 80 };
 const TICKS = 6;
 const MOST_POINTS = 4000;

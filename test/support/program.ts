@@ -1,0 +1,58 @@
+/** Compiled programs of the package as processes, for tests of what a user runs. */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, rosEnvironment } from './ros';
+
+const MARK = 'DEPTHGRAD_TEST_MARK';
+
+export interface ProgramEnd {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** A program under dist/, started in a ROS domain of its own. */
+export class Program {
+  readonly ended: Promise<ProgramEnd>;
+  /** stdout so far. */
+  output = '';
+  readonly #mark = randomUUID();
+  readonly #signal: (signal: NodeJS.Signals) => void;
+
+  constructor(script: string, args: readonly string[]) {
+    const file = join(ROOT, 'dist', script);
+    if (!existsSync(file)) throw new Error(`${file} is not there; run npm run build first`);
+    const child = spawn(process.execPath, [file, ...args], {
+      cwd: ROOT,
+      env: { ...rosEnvironment(), [MARK]: this.#mark },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    child.stdout.on('data', (text: Buffer) => (this.output += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+    this.#signal = (signal) => void child.kill(signal);
+    this.ended = new Promise((resolve) => {
+      child.once('close', (code) => resolve({ code, output: this.output, errors }));
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#signal(signal);
+  }
+
+  /** Command lines of the processes it started, and of itself, that are still there. */
+  processes(): string[] {
+    return readdirSync('/proc')
+      .filter((entry) => /^\d+$/.test(entry))
+      .flatMap((pid) => {
+        try {
+          const own = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`${MARK}=${this.#mark}`);
+          return own ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')] : [];
+        } catch {
+          return []; // ended meanwhile
+        }
+      });
+  }
+}
