@@ -12,6 +12,7 @@ import { averagedWeights } from '../src/training/checkpoint';
 import { openDataSets } from '../src/training/data';
 import type { SyntheticSet } from '../src/training/datasets/syntheticSet';
 import { evaluateModel } from '../src/training/evaluation';
+import { resizeDepth } from '../src/training/evaluation/evaluate';
 import { OnnxModel } from '../src/training/evaluation/onnxModel';
 import { registerExport } from '../src/training/exportCommand';
 import { createNetwork } from '../src/training/networkStart';
@@ -35,11 +36,19 @@ export function candidates(): Candidate[] {
   ];
 }
 
+type Size = Pick<Recipe['network'], 'height' | 'width'>;
+
+/** The model whose times are taken: of the recipe's network size. */
 export function modelPath(folder: string, candidate: Candidate): string {
   return join(folder, rowName(candidate), 'model.onnx');
 }
 
-/** Trains and exports. A checkpoint in the candidate's folder is gone on from. */
+/** The same weights at the size they were trained at, where they are most accurate after so few steps. */
+export function trainedSizePath(folder: string, candidate: Candidate): string {
+  return join(folder, rowName(candidate), 'trained-size.onnx');
+}
+
+/** Trains and exports at both sizes. A checkpoint in the candidate's folder is gone on from. */
 export async function trainAndExport(
   base: Recipe,
   candidate: Candidate,
@@ -49,7 +58,6 @@ export async function trainAndExport(
   const recipe: Recipe = { ...base, network: { ...base.network, encoder, pretrained: imagenet } };
   const out = join(folder, rowName(candidate));
   mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, RECIPE_FILE), stringify(recipe));
   // The ImageNet start looks at a batch: of another sequence, so that every candidate is trained on the same ones.
   const { synthetic: images } = await openDataSets(recipe, new Random(recipe.seed + 1));
   if (!images) throw new Error(`recipe ${recipe.name} uses no rendered scenes; the encoder table is made of them`);
@@ -60,13 +68,17 @@ export async function trainAndExport(
     quiet: !process.stderr.isTTY,
   });
   network.dispose();
-  await exportRun(out, modelPath(folder, candidate));
+  await exportAt(recipe, recipe.stages[0], out, trainedSizePath(folder, candidate));
+  await exportAt(recipe, recipe.network, out, modelPath(folder, candidate));
   const { weights } = averagedWeights(join(out, CHECKPOINT_FILE));
   const parameters = [...weights.values()].reduce((sum, values) => sum + values.length, 0);
   return { parameters, trainSeconds: Math.round(position.seconds) };
 }
 
-async function exportRun(run: string, path: string): Promise<void> {
+/** The averaged weights at a size, through `depthgrad export`, which takes it from the run's recipe. */
+async function exportAt(recipe: Recipe, { height, width }: Size, run: string, path: string): Promise<void> {
+  const { network } = recipe;
+  writeFileSync(join(run, RECIPE_FILE), stringify({ ...recipe, network: { ...network, height, width } }));
   const program = new Command();
   registerExport(program);
   await program.parseAsync(['export', run, '--out', path], { from: 'user' });
@@ -88,14 +100,13 @@ export function shortAccuracy({ frames, abs_rel, rms, a1 }: DepthAccuracy): Dept
 export async function syntheticLogError(path: string, scenes: SyntheticSet): Promise<number> {
   const model = await OnnxModel.open(path, 2);
   try {
-    const { height, width } = model.size;
-    if (height !== scenes.height || width !== scenes.width)
-      throw new Error(`${path} is ${width}x${height}, the rendered scenes are ${scenes.width}x${scenes.height}`);
+    const { height, width } = scenes;
     let sum = 0;
     for (let index = 0; index < scenes.count; index++) {
       const { images, depths } = scenes.read(index);
       const truth = depths[depths.length - 1];
-      const { depth } = await model.run(images[images.length - 1], height, width, model.emptyFeatures());
+      const outputs = await model.run(images[images.length - 1], height, width, model.emptyFeatures());
+      const depth = resizeDepth(outputs.depth, outputs.height, outputs.width, height, width);
       for (let i = 0; i < depth.length; i++) sum += Math.abs(Math.log(Math.min(truth[i], farthestDepth) / depth[i]));
     }
     return sum / (scenes.count * height * width);

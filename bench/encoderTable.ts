@@ -28,7 +28,7 @@ export interface EncoderRow {
   readonly sha256: string;
   /** Median-scaled, Eigen's protocol; null where the dataset is not on this machine. */
   readonly kitti: DepthAccuracy | null;
-  /** Mean |u - u*| of fused log-disparity on the held-out rendered scenes, without any scaling. */
+  /** Mean |u - u*| of fused log-disparity on the held-out rendered scenes, unscaled, the map enlarged to the scenes' size. */
   readonly synthetic_log_error: number;
   readonly session_run_ms: EncoderTimes;
 }
@@ -43,7 +43,7 @@ export interface EncoderReport {
     readonly width: number;
     readonly samples: number;
   };
-  /** Size of the exported models: everything below is measured at it. */
+  /** Size of the exported models whose times are taken; accuracy is taken at the training's size. */
   readonly height: number;
   readonly width: number;
   readonly default_encoder: string;
@@ -83,7 +83,7 @@ export function encoderTable(report: EncoderReport): string {
   const busy = times.load_average_before > IDLE_LOAD;
   const lines = [
     `Every row was trained by ${recipe} with seed ${seed}: the same ${steps} steps of ${batch} rendered scenes out of ${samples} at ` +
-      `${training.width}x${training.height}, nothing frozen; then exported at ${width}x${height}. ` +
+      `${training.width}x${training.height}, nothing frozen. Accuracy is taken at that size, file and times at ${width}x${height}, the size the nodes run. ` +
       'Only lite0 has ImageNet weights (resnet18 and dispnet have none under a permissive licence in the package registries), so it is there twice: ' +
       'the row without them is the one to compare with the other encoders.',
     '',

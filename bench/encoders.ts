@@ -26,6 +26,7 @@ import {
   shortAccuracy,
   syntheticLogError,
   trainAndExport,
+  trainedSizePath,
   type Candidate,
 } from './encoderRuns';
 import { ENCODER_MARKS, encoderTable, IDLE_LOAD, rowName, type EncoderReport, type EncoderRow } from './encoderTable';
@@ -137,7 +138,7 @@ async function measureAccuracy(options: EncoderBenchOptions, work: string): Prom
     if (!options.resume) rmSync(join(work, name), { recursive: true, force: true });
     log(`${name}: ${steps} steps`);
     const { parameters, trainSeconds } = await trainAndExport(recipe, candidate, work);
-    const path = modelPath(work, candidate);
+    const path = trainedSizePath(work, candidate);
     const kitti = dataset ? await kittiAccuracy(path, dataset) : null;
     const error = await syntheticLogError(path, scenes);
     log(
@@ -147,7 +148,7 @@ async function measureAccuracy(options: EncoderBenchOptions, work: string): Prom
       ...candidate,
       parameters,
       train_seconds: trainSeconds,
-      ...fileFigures(path),
+      ...fileFigures(modelPath(work, candidate)),
       kitti,
       synthetic_log_error: error,
     });
