@@ -17,7 +17,7 @@ export interface InferenceWorkerOptions {
   readonly modelPath: string;
   /** Where it is not to be had: one call of onWarning, then the CPU. Default cpu. */
   readonly executionProvider?: ExecutionProvider;
-  /** Threads of one run; 0 lets onnxruntime choose. Default 0. */
+  /** Threads of one run, at least 1. Default 2. */
   readonly threads?: number;
   readonly onWarning?: (text: string) => void;
   /** Gives the start up: it rejects as soon as the thread has ended. */
@@ -60,7 +60,7 @@ export class InferenceWorker {
 
   /** Reads and checks the model, starts the thread and waits until the first run is done. Throws ModelFileError. */
   static async start(options: InferenceWorkerOptions): Promise<InferenceWorker> {
-    const { modelPath, executionProvider = 'cpu', threads = 0, onWarning = () => undefined, signal } = options;
+    const { modelPath, executionProvider = 'cpu', threads = 2, onWarning = () => undefined, signal } = options;
     const file = await readModelFile(modelPath);
     signal?.throwIfAborted();
     const stop = new SharedArrayBuffer(4);
@@ -89,6 +89,11 @@ export class InferenceWorker {
       throw error;
     });
     return new InferenceWorker(thread, file.description, provider);
+  }
+
+  /** True once the thread is closed or gone: no later call of infer can succeed. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   /**

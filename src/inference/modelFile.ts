@@ -21,7 +21,7 @@ export interface ModelFile {
 }
 
 const FORMAT = 'depthgrad-onnx/1';
-const HOW_TO_GET_ONE = 'make one with "npx depthgrad export", or use models/';
+const HOW_TO_GET_ONE = 'make one with "npx depthgrad export", or use the package\'s models/default.onnx';
 
 /** A model file that is missing, damaged or not one of ours; the message names the file and what to do. */
 export class ModelFileError extends Error {

@@ -5,7 +5,7 @@ import { InferenceWorker } from '../inference/inferenceWorker';
 import { declareDepthParameters, type DepthParameters } from './depthParameters';
 import { depthPipeline, type DepthPublishers } from './depthPipeline';
 import { DepthStatistics } from './depthStatistics';
-import { cameraInfoFault, siblingCameraInfo } from './ros/cameraInfo';
+import { cameraInfoFault, cameraInfoOfImage, siblingCameraInfo } from './ros/cameraInfo';
 import { CdrWriter } from './ros/cdr';
 import { readCameraInfo, writeDiagnosticArray, type CameraInfoMessage } from './ros/messages';
 import { createNode, qos, rclnodejs, type RosNode, type Subscription } from './ros/rclnodejs';
@@ -82,7 +82,7 @@ function createPublishers(node: RosNode, parameters: DepthParameters): DepthPubl
   };
 }
 
-/** Follows camera_info: the topic it was remapped to, else the sibling of the image topic. Returns the latest usable one. */
+/** Follows camera_info: the topic it was remapped to, else the sibling of the image topic. Returns the latest usable one, as that of the image. */
 function subscribeCameraInfo(
   node: RosNode,
   parameters: DepthParameters,
@@ -100,7 +100,8 @@ function subscribeCameraInfo(
       const info = readCameraInfo(message);
       const fault = cameraInfoFault(info);
       if (fault) throw new RangeError(fault);
-      latest = info;
+      if (!latest) node.getLogger().info(`${topic}: camera_info of a ${info.width}x${info.height} camera`);
+      latest = cameraInfoOfImage(info);
       latestBytes = message;
     } catch (error) {
       latest = undefined;
@@ -132,7 +133,7 @@ function publishDiagnostics(node: RosNode, worker: InferenceWorker, statistics: 
   let seconds = 0;
   const timer = setInterval(() => {
     const model = { ...worker.model, provider: worker.executionProvider };
-    const status = statistics.status(performance.now(), model);
+    const status = statistics.status(performance.now(), node.name(), model);
     publisher.publish(writeDiagnosticArray(cdr.start(), { stamp: node.now().toMsg(), frameId: '' }, [status]).take());
     if (++seconds % 10 === 0) {
       const { frames_in, dropped, latency_p50_ms, latency_p95_ms } = status.values;

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ExecutionProvider } from '../inference/inferenceWorker';
+import { packageRoot } from '../paths';
 import {
   booleanParameter,
   declareParameters,
@@ -18,7 +18,7 @@ export const DEPTH_PARAMETERS = {
     text: 'Where the network runs. Where it is not to be had: one warning, then cpu.',
     choices: ['cpu', 'cuda', 'webgpu'],
   },
-  threads: { value: 0, integer: true, range: [0, 64], text: "Threads of one network run; 0 is onnxruntime's choice." },
+  threads: { value: 2, integer: true, range: [1, 64], text: 'Threads of one network run.' },
   image_rows: {
     value: 0,
     integer: true,
@@ -93,7 +93,7 @@ export interface DepthParameters {
 export function declareDepthParameters(node: RosNode): DepthParameters {
   declareParameters(node, DEPTH_PARAMETERS);
   return {
-    modelPath: stringParameter(node, 'model') || defaultModelPath(),
+    modelPath: stringParameter(node, 'model') || join(packageRoot(), 'models', 'default.onnx'),
     executionProvider: stringParameter(node, 'execution_provider') as ExecutionProvider,
     threads: numberParameter(node, 'threads'),
     imageRows: numberParameter(node, 'image_rows'),
@@ -122,15 +122,4 @@ export function declareDepthParameters(node: RosNode): DepthParameters {
     imageQueueDepth: numberParameter(node, 'image_queue_depth'),
     publishReliability: stringParameter(node, 'publish_reliability') as Reliability,
   };
-}
-
-/** models/default.onnx of this package: beside dist/ in the repository, in share/depthgrad where it is installed. */
-function defaultModelPath(): string {
-  let folder = __dirname;
-  while (dirname(folder) !== folder) {
-    const candidate = join(folder, 'models', 'default.onnx');
-    if (existsSync(candidate)) return candidate;
-    folder = dirname(folder);
-  }
-  return 'models/default.onnx';
 }

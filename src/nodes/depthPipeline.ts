@@ -152,6 +152,7 @@ function inferStage({ worker, parameters, statistics, log, imageTopic }: DepthPi
       return { ...frame, inference, previousStamp: inference.hasPrevious ? previousStamp : undefined };
     } catch (error) {
       if (isEnding()) return undefined;
+      if (worker.hasEnded) throw error;
       previous = undefined;
       statistics.failed++;
       log.warn('network', `network run failed: ${(error as Error).message}`);
@@ -193,40 +194,49 @@ function publishStage({
   log,
   imageTopic,
 }: DepthPipelineOptions) {
-  const { width, height } = worker.model;
+  const { width: mapWidth, height: mapHeight } = worker.model;
   const cdr = new CdrWriter();
-  let scaledFrom: CameraInfoMessage | undefined;
-  let scaledInfo: CameraInfoMessage | undefined;
+  let scaled: { info: CameraInfoMessage; width: number; height: number; ofMaps: CameraInfoMessage } | undefined;
 
   /** A message is only built where somebody listens. */
   const send = (publisher: Publisher, write: (cdr: CdrWriter) => CdrWriter): void => {
     if (publisher.subscriptionCount > 0) publisher.publish(write(cdr.start()).take());
   };
 
-  return ({ header, inference, previousStamp, arrivedMs, ...frame }: DepthFrame): void => {
-    const info = cameraInfo();
-    if (info && info !== scaledFrom) {
-      scaledFrom = info;
-      scaledInfo = scaleCameraInfo({ ...info, height: rowsSeen(info.height, parameters) }, width, height);
+  /** Of the published maps; made anew where camera_info or the image's size is another one than before. */
+  const infoOfMaps = (info: CameraInfoMessage, frame: { width: number; height: number }): CameraInfoMessage => {
+    if (scaled?.info !== info || scaled.width !== frame.width || scaled.height !== frame.height) {
       if (info.width !== frame.width || info.height !== frame.height) {
         log.warn(
           'camera_info size',
           `camera_info: width x height is ${info.width}x${info.height}, the image on ${imageTopic} has ${frame.width}x${frame.height}`,
         );
       }
+      const rows = (rowsSeen(frame.height, parameters) / frame.height) * info.height;
+      const { width, height } = frame;
+      scaled = { info, width, height, ofMaps: scaleCameraInfo({ ...info, height: rows }, mapWidth, mapHeight) };
     }
+    return scaled.ofMaps;
+  };
+
+  return ({ header, inference, previousStamp, arrivedMs, ...frame }: DepthFrame): void => {
+    const info = cameraInfo();
     const { depth, gradient, confidence } = inference;
     markRanges(depth, confidence, parameters);
-    send(publishers.depth, (cdr) => writeImage(cdr, floatImage(header, height, width, depth)));
-    if (info && scaledInfo) {
-      const published = { ...scaledInfo, header };
+    send(publishers.depth, (cdr) => writeImage(cdr, floatImage(header, mapHeight, mapWidth, depth)));
+    if (info) {
+      const published = { ...infoOfMaps(info, frame), header };
       send(publishers.cameraInfo, (cdr) => writeCameraInfo(cdr, published));
-    } else log.warnOnce('no camera_info', `no camera_info for ${imageTopic}: ego-motion and scale are unavailable`);
+    } else
+      log.warnOnce(
+        'no camera_info',
+        `no camera_info for ${imageTopic}: ego-motion and scale are unavailable until one comes`,
+      );
     if (parameters.publishGradient) {
-      send(publishers.gradient, (cdr) => writeDepthGradient(cdr, header, height, width, gradient));
+      send(publishers.gradient, (cdr) => writeDepthGradient(cdr, header, mapHeight, mapWidth, gradient));
     }
     if (parameters.publishConfidence) {
-      send(publishers.confidence, (cdr) => writeImage(cdr, floatImage(header, height, width, confidence)));
+      send(publishers.confidence, (cdr) => writeImage(cdr, floatImage(header, mapHeight, mapWidth, confidence)));
     }
     if (parameters.publishEgoMotion) {
       const usable = info && previousStamp && inference.egoMotion.every((value) => Number.isFinite(value));
@@ -243,7 +253,8 @@ function publishStage({
 function markRanges(depth: Float32Array, confidence: Float32Array, parameters: DepthParameters): void {
   const { minRange, maxRange, confidenceThreshold } = parameters;
   for (let i = 0; i < depth.length; i++) {
-    if (confidence[i] < confidenceThreshold) depth[i] = NaN;
+    const trusted = confidence[i] >= confidenceThreshold; // false where the confidence is NaN
+    if (!trusted) depth[i] = NaN;
     else if (depth[i] > maxRange) depth[i] = Infinity;
     else if (depth[i] < minRange) depth[i] = -Infinity;
   }

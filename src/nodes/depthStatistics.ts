@@ -32,8 +32,12 @@ export class DepthStatistics {
     this.#runMs = this.#runMs === 0 ? runMs : 0.95 * this.#runMs + 0.05 * runMs;
   }
 
-  /** State for /diagnostics; rates are over the time since the call before. */
-  status(nowMs: number, model: { name: string; version: string; sha256: string; provider: string }): DiagnosticStatus {
+  /** State for /diagnostics, as that of the node; rates are over the time since the call before. */
+  status(
+    nowMs: number,
+    nodeName: string,
+    model: { name: string; version: string; sha256: string; provider: string },
+  ): DiagnosticStatus {
     const seconds = Math.max(1e-3, (nowMs - this.#sinceMs) / 1000);
     const fps = (this.framesOut - this.#framesOutBefore) / seconds;
     const arrived = this.framesIn - this.#framesInBefore;
@@ -50,7 +54,7 @@ export class DepthStatistics {
     const overloaded = dropped > 0.1 * arrived;
     return {
       level: stale || overloaded ? 1 : 0,
-      name: 'depth_node: Inference',
+      name: `${nodeName}: Inference`,
       message: stale
         ? 'no images arrive'
         : `${fps.toFixed(1)} depths/s${overloaded ? `, ${dropped} of ${arrived} frames dropped` : ''}`,

@@ -22,7 +22,7 @@ export interface EgoMotionEstimate {
 /** The message for a motion that was estimated, in the depth map's own scale. */
 export function egoMotionMessage(header: Header, estimate: EgoMotionEstimate): EgoMotionMessage {
   const { motion, previousStamp } = estimate;
-  const quality = Math.min(1, Math.max(0, estimate.quality));
+  const quality = Math.min(1, Math.max(0, estimate.quality || 0)); // NaN is 0
   const dt = secondsBetween(previousStamp, header.stamp);
   const { rotation: r, translation: t } = fromVector6(motion);
   // The axis is the same in both frames, the translation is not: into the current frame by the inverse rotation.

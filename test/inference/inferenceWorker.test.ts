@@ -43,7 +43,9 @@ test('one frame at a time; after close nothing', async () => {
   const first = worker.infer({ image: flat(1), forgetPrevious: true });
   await expect(worker.infer({ image: flat(2), forgetPrevious: true })).rejects.toThrow('still in the network');
   await first;
+  expect(worker.hasEnded).toBe(false);
   await worker.close();
+  expect(worker.hasEnded).toBe(true);
   await expect(worker.infer({ image: flat(3), forgetPrevious: true })).rejects.toThrow('closed');
 });
 

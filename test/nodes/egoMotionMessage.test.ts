@@ -24,5 +24,6 @@ test('covariances have no zero on the diagonal and grow as quality falls', () =>
     expect(Number.isFinite(of(0).poseCovariance[i * 7])).toBe(true);
     expect(unavailableEgoMotion(header, undefined).poseCovariance[i * 7]).toBeGreaterThan(of(0).poseCovariance[i * 7]);
   }
+  expect(of(NaN)).toEqual(of(0)); // a network's NaN does not reach the covariances
   expect(of(1, [0, 0, 10, 0, 0, 0]).poseCovariance[0]).toBeGreaterThan(of(1).poseCovariance[0]);
 });

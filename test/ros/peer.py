@@ -69,6 +69,8 @@ def fields(message):
             'width': message.width,
             'height': message.height,
             'distortionModel': message.distortion_model,
+            'binning': [message.binning_x, message.binning_y],
+            'roi': [message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height],
             **{name: [float(value) for value in getattr(message, name)] for name in 'dkrp'},
         }
     if isinstance(message, DepthGradient):
@@ -138,6 +140,11 @@ class Peer:
         info.header.frame_id = command['frameId']
         info.k, info.p, info.d = ([float(value) for value in command[name]] for name in 'kpd')
         info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        info.binning_x, info.binning_y = command.get('binning', (0, 0))
+        roi = command.get('roi')
+        if roi:
+            info.roi.x_offset, info.roi.y_offset = roi['xOffset'], roi['yOffset']
+            info.roi.width, info.roi.height = roi['width'], roi['height']
         self.publishers[command['topic']].publish(info)
         return {}
 

@@ -14,13 +14,39 @@ export function cameraInfoFault(info: CameraInfoMessage): string | undefined {
     if (bad >= 0) return `${name}[${bad}] is ${matrix[bad]}`;
   }
   if (info.width === 0 || info.height === 0) return `size is ${info.width}x${info.height}`;
+  const { xOffset, yOffset, width, height } = info.roi;
+  if (xOffset + width > info.width || yOffset + height > info.height) {
+    return `roi is ${width}x${height} at ${xOffset}, ${yOffset}, outside of width x height ${info.width}x${info.height}`;
+  }
   return undefined;
+}
+
+/**
+ * The camera_info of the image as it is published, for a camera that reads out a part of its sensor: K, P, width and height of
+ * the message are those of the whole sensor (sensor_msgs/CameraInfo), the image holds its roi, shrunk by binning.
+ */
+export function cameraInfoOfImage(info: CameraInfoMessage): CameraInfoMessage {
+  const { xOffset, yOffset, doRectify } = info.roi;
+  const width = info.roi.width || info.width;
+  const height = info.roi.height || info.height;
+  const [binningX, binningY] = [Math.max(1, info.binningX), Math.max(1, info.binningY)];
+  const k = Float64Array.from(info.k);
+  const p = Float64Array.from(info.p);
+  k[2] -= xOffset;
+  k[5] -= yOffset;
+  if (p[0] !== 0) {
+    p[2] -= xOffset;
+    p[6] -= yOffset;
+  }
+  const part = { ...info, width, height, k, p, roi: { ...WHOLE_IMAGE, doRectify } };
+  return scaleCameraInfo(part, Math.floor(width / binningX), Math.floor(height / binningY));
 }
 
 /**
  * The camera_info of the same view resampled to width x height pixels. Pixel centres are at integers, so the principal
  * point moves by cx' = (cx + 0.5) * s - 0.5. Distortion coefficients act on normalised rays and stay as they are: a
- * map made from a distorted image is as distorted as the image. The stamp is the caller's to set.
+ * map made from a distorted image is as distorted as the image. The stamp is the caller's to set. Where the message has a roi or
+ * binning, give cameraInfoOfImage's.
  */
 export function scaleCameraInfo(info: CameraInfoMessage, width: number, height: number): CameraInfoMessage {
   const sx = width / info.width;

@@ -5,6 +5,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isSectionOf } from './parameterSections';
 
 export type Reliability = 'reliable' | 'best_effort';
 
@@ -102,27 +103,40 @@ export function qos(reliability: Reliability, depth: number): object {
 }
 
 type Overrides = Map<string, RosParameter>;
+interface ParameterSection {
+  readonly name: string;
+  readonly parameters: readonly RosParameter[];
+}
 
 /**
- * A node whose parameters may be addressed by every name that rclcpp and rclpy know. rclnodejs 2.2.0 looks for `/**` and the
- * bare name only, while launch files write `/namespace/name` for a Node with a name and a dictionary of parameters: they
- * would be ignored without a word.
+ * A node whose parameters may be addressed by every name that rclcpp and rclpy know, and where the section given last wins, as
+ * there. rclnodejs 2.2.0 reads the sections `/**` and the bare name only, while launch files write `/namespace/name` for a Node
+ * with a name: their parameters would be ignored without a word. A bare name (config/camera.yaml) counts in every namespace.
  */
 class FullyNamedNode extends rclnodejs.Node {
-  /** rclnodejs calls this in its constructor; the base version reads `/**` and the section called `this.name()`. */
+  declare protected readonly context: { readonly handle: object };
+
+  /** rclnodejs calls this in its constructor. */
   protected _getNativeParameterOverrides(): Overrides {
-    const read = (
-      Object.getPrototypeOf(FullyNamedNode.prototype) as { _getNativeParameterOverrides(this: object): Overrides }
-    )._getNativeParameterOverrides;
-    const name = this.name();
-    const fullName = `${this.namespace().replace(/\/$/, '')}/${name}`;
     const overrides: Overrides = new Map();
-    for (const section of [`/**/${name}`, name, fullName]) {
-      const asSection = Object.create(this, { name: { value: () => section } }) as object;
-      for (const [key, parameter] of read.call(asSection)) overrides.set(key, parameter);
+    const fullName = `${this.namespace().replace(/\/$/, '')}/${this.name()}`;
+    for (const section of parameterSections(this.context.handle)) {
+      if (section.name !== this.name() && !isSectionOf(section.name, fullName)) continue;
+      for (const { name, type, value } of section.parameters) {
+        overrides.set(name, new rclnodejs.Parameter(name, type, value) as RosParameter);
+      }
     }
     return overrides;
   }
+}
+
+/** What the command line and the parameter files say, in the order in which the sections were first named. */
+function parameterSections(context: object): readonly ParameterSection[] {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- as in load
+  const native = require('rclnodejs/lib/native_loader.js') as {
+    default: { getParameterOverrides(context: object): readonly ParameterSection[] | undefined };
+  };
+  return native.default.getParameterOverrides(context) ?? [];
 }
 
 /** Makes a node; its name and namespace may be remapped by ROS arguments. Call after rclnodejs.init. */
