@@ -1,19 +1,16 @@
-/** The table of docs/benchmarks.md, made from the bench's JSON: no figure there is written by hand. */
-import { readFile, writeFile } from 'node:fs/promises';
+/** The tables of docs/benchmarks.md, made from the bench's JSON. */
 import type { Percentiles } from '../src/demo/percentiles';
+import { alignedTable, replaceBetween, type Marks } from './markdown';
 import type { BenchReport, Soak } from './report';
 
-export const BEGIN = '<!-- bench:begin (npm run bench writes what is between these two marks) -->';
-export const END = '<!-- bench:end -->';
+const MARKS: Marks = {
+  begin: '<!-- bench:begin (npm run bench writes what is between these two marks) -->',
+  end: '<!-- bench:end -->',
+};
 
 /** Replaces what is between the marks. Throws Error naming the file when they are not there. */
 export async function replaceTable(path: string, report: BenchReport): Promise<void> {
-  const text = await readFile(path, 'utf8');
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END);
-  if (from < 0 || to < from)
-    throw new Error(`${path}: has no table to replace; put these two lines in:\n${BEGIN}\n${END}`);
-  await writeFile(path, `${text.slice(0, from)}${BEGIN}\n\n${benchTable(report)}\n${text.slice(to)}`);
+  await replaceBetween(path, MARKS, benchTable(report));
 }
 
 export function benchTable(report: BenchReport): string {
@@ -38,9 +35,9 @@ export function benchTable(report: BenchReport): string {
       `${conditions.rounds} alternating rounds of ${conditions.seconds_per_measurement} s; Node ${conditions.node}, ROS 2 ${conditions.ros}; ` +
       `model ${model.name} ${model.version}, ${model.width}x${model.height}, sha256 ${model.sha256.slice(0, 12)}.`,
     '',
-    ...markdownTable(['milliseconds', 'p50', 'p95', 'asked for'], rows),
+    ...alignedTable(['milliseconds', 'p50', 'p95', 'asked for'], rows),
     '',
-    ...markdownTable(['as fast as it goes', 'depths/s', 'asked for'], rates),
+    ...alignedTable(['as fast as it goes', 'depths/s', 'asked for'], rates),
   ];
   if (report.soak) lines.push('', ...soakTable(report.soak));
   return `${lines.join('\n')}\n`;
@@ -50,7 +47,7 @@ function soakTable(soak: Soak): string[] {
   const { depth_node: depthNode, replay_node: replayNode } = soak.rss_mib;
   const memory = ({ start, end, most }: { start: number; end: number; most: number }): string =>
     `${start} -> ${end} MiB (most ${most})`;
-  return markdownTable(
+  return alignedTable(
     [`${soak.image}, ${soak.seconds.toFixed(0)} s`, 'measured', 'asked for'],
     [
       ['depths per second', perSecond(soak.depths_per_s), atLeast(soak.depths_per_s, 24)],
@@ -71,11 +68,6 @@ function soakTable(soak: Soak): string[] {
   );
 }
 
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
-}
-
 function ms({ p50, p95 }: Percentiles): [string, string] {
   return [p50.toFixed(1), p95.toFixed(1)];
 }
@@ -89,7 +81,7 @@ function latencyTarget({ node_latency_ms: node, peer_latency_ms: peer, session_r
   const over = node.p50 - bare.p50;
   return (
     `at most 0.85 x peer: ${ratio.toFixed(2)}, ${verdict(ratio <= 0.85)}; ` +
-    `at most bare + 12 ms: +${over.toFixed(1)}, ${verdict(over <= 12)}`
+    `at most bare + 12 ms: ${over < 0 ? '' : '+'}${over.toFixed(1)}, ${verdict(over <= 12)}`
   );
 }
 
