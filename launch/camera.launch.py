@@ -32,13 +32,22 @@ def generate_launch_description():
     camera_info = LaunchConfiguration('camera_info')
     params_file = LaunchConfiguration('params_file')
 
+    def text(name):  # a file called 007 is not the number 7
+        return ParameterValue(LaunchConfiguration(name), value_type=str)
+
     def driver_is(name):
         return IfCondition(PythonExpression(["'", LaunchConfiguration('driver'), f"' == '{name}'"]))
 
     arguments = [
         DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes.'),
         DeclareLaunchArgument('image', default_value='/camera/image_raw', description='Image topic.'),
-        DeclareLaunchArgument('camera_info', default_value='/camera/camera_info', description='Its camera_info topic.'),
+        DeclareLaunchArgument(
+            'camera_info',
+            default_value=PythonExpression(
+                ["''.join('", LaunchConfiguration('image'), "'.rpartition('/')[:2]) + 'camera_info'"]
+            ),
+            description='Its camera_info topic; by default the one beside the image topic.',
+        ),
         DeclareLaunchArgument(
             'params_file',
             default_value=os.path.join(share, 'config', 'camera.yaml'),
@@ -79,7 +88,7 @@ def generate_launch_description():
         executable='depth_node',
         namespace=namespace,
         output='screen',
-        parameters=[params_file, {'model': LaunchConfiguration('model'), 'use_sim_time': use_sim_time}],
+        parameters=[params_file, {'model': text('model'), 'use_sim_time': use_sim_time}],
         remappings=[('image', image), ('camera_info', camera_info)],
     )
     v4l2_camera = Node(
@@ -87,7 +96,13 @@ def generate_launch_description():
         executable='v4l2_camera_node',
         namespace=namespace,
         output='screen',
-        parameters=[{'video_device': LaunchConfiguration('video_device'), 'use_sim_time': use_sim_time}],
+        parameters=[
+            {
+                'video_device': text('video_device'),
+                'camera_frame_id': 'camera_optical_frame',  # the driver's own default, camera, reads like a body frame
+                'use_sim_time': use_sim_time,
+            }
+        ],
         remappings=[('image_raw', image), ('camera_info', camera_info)],
         condition=driver_is('v4l2'),
     )
@@ -99,8 +114,8 @@ def generate_launch_description():
         parameters=[
             params_file,
             {
-                'source': LaunchConfiguration('source'),
-                'camera_info': LaunchConfiguration('calibration'),
+                'source': text('source'),
+                'camera_info': text('calibration'),
                 'use_sim_time': use_sim_time,
             },
         ],
@@ -110,8 +125,14 @@ def generate_launch_description():
     rviz = Node(
         package='rviz2',
         executable='rviz2',
+        namespace=namespace,
         arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
         parameters=[{'use_sim_time': use_sim_time}],
+        # from the layout's topics to those of this launch
+        remappings=[
+            ('/camera/image_raw', LaunchConfiguration('image')),
+            *((f'/depth_node/{name}', f'depth_node/{name}') for name in ('depth', 'confidence', 'camera_info')),
+        ],
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
     no_adaptation = LogInfo(

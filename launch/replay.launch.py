@@ -10,7 +10,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable, Shutdown
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration
+from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
@@ -20,6 +20,10 @@ def generate_launch_description():
     namespace = LaunchConfiguration('namespace')
     use_sim_time = ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)
     params_file = LaunchConfiguration('params_file')
+
+    def text(name):  # a file called 007 is not the number 7
+        return ParameterValue(LaunchConfiguration(name), value_type=str)
+
     remappings = [('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info'))]
 
     arguments = [
@@ -32,7 +36,13 @@ def generate_launch_description():
         DeclareLaunchArgument('start', default_value='0.0', description='Seconds into the source.'),
         DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes.'),
         DeclareLaunchArgument('image', default_value='/camera/image_raw', description='Image topic.'),
-        DeclareLaunchArgument('camera_info', default_value='/camera/camera_info', description='Its camera_info topic.'),
+        DeclareLaunchArgument(
+            'camera_info',
+            default_value=PythonExpression(
+                ["''.join('", LaunchConfiguration('image'), "'.rpartition('/')[:2]) + 'camera_info'"]
+            ),
+            description='Its camera_info topic; by default the one beside the image topic.',
+        ),
         DeclareLaunchArgument(
             'params_file',
             default_value=os.path.join(share, 'config', 'camera.yaml'),
@@ -58,7 +68,7 @@ def generate_launch_description():
         executable='depth_node',
         namespace=namespace,
         output='screen',
-        parameters=[params_file, {'model': LaunchConfiguration('model'), 'use_sim_time': use_sim_time}],
+        parameters=[params_file, {'model': text('model'), 'use_sim_time': use_sim_time}],
         remappings=remappings,
     )
     replay_node = Node(
@@ -69,8 +79,8 @@ def generate_launch_description():
         parameters=[
             params_file,
             {
-                'source': LaunchConfiguration('source'),
-                'camera_info': LaunchConfiguration('calibration'),
+                'source': text('source'),
+                'camera_info': text('calibration'),
                 'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
                 'loop': ParameterValue(LaunchConfiguration('loop'), value_type=bool),
                 'start': ParameterValue(LaunchConfiguration('start'), value_type=float),
@@ -83,8 +93,14 @@ def generate_launch_description():
     rviz = Node(
         package='rviz2',
         executable='rviz2',
+        namespace=namespace,
         arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
         parameters=[{'use_sim_time': use_sim_time}],
+        # from the layout's topics to those of this launch
+        remappings=[
+            ('/camera/image_raw', LaunchConfiguration('image')),
+            *((f'/depth_node/{name}', f'depth_node/{name}') for name in ('depth', 'confidence', 'camera_info')),
+        ],
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
     return LaunchDescription([*arguments, *environment, depth_node, replay_node, rviz])

@@ -47,8 +47,10 @@ for entity in entities:
     elif isinstance(entity, Node):
         parameters = {}
         files = []
+        typed = []
         for entry in entity.parameters:
             if isinstance(entry, dict):
+                typed += [name for name, value in entry.items() if not hasattr(value, 'perform')]
                 parameters |= {name: evaluate(value) for name, value in entry.items()}
             else:
                 files.append(perform(entry, arguments))
@@ -59,6 +61,7 @@ for entity in entities:
                 'namespace': perform(entity.namespace, arguments),
                 'parameterFiles': files,
                 'parameters': parameters,
+                'typed': typed,
                 'remappings': [[perform(side, arguments) for side in pair] for pair in entity.remappings],
                 'arguments': [perform(argument, arguments) for argument in entity.arguments],
                 'endsLaunch': type(entity.on_exit).__name__ == 'Shutdown',

@@ -24,6 +24,8 @@ interface LaunchedNode {
   namespace: string | null;
   parameterFiles: string[];
   parameters: Record<string, string | number | boolean>;
+  /** Parameters with a stated type; launch guesses that of the others from their text. */
+  typed: string[];
   remappings: [string, string][];
   arguments: string[];
   endsLaunch: boolean;
@@ -57,6 +59,9 @@ const executables = ({ nodes }: Launched): string[] => nodes.map((node) => `${no
 const nodeOf = ({ nodes }: Launched, executable: string): LaunchedNode =>
   nodes.find((node) => node.executable === executable)!;
 const parameterFile = join(ROOT, 'config', 'camera.yaml');
+
+const layout = readFileSync(join(ROOT, 'rviz', 'depthgrad.rviz'), 'utf8');
+const fixedFrame = /Fixed Frame: (\S+)/.exec(layout)![1];
 
 describe('camera.launch.py', () => {
   const FILE = 'camera.launch.py';
@@ -123,8 +128,25 @@ describe('camera.launch.py', () => {
       ...shared,
       parameters: { source: '/v.mp4', camera_info: '/c.yaml', use_sim_time: true },
     });
-    const [, layout] = nodeOf(launched, 'rviz2').arguments;
-    expect(existsSync(layout)).toBe(true);
+    const [, file] = nodeOf(launched, 'rviz2').arguments;
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test.each([
+    ['/front/image_raw', '/front/camera_info'],
+    ['image_raw', 'camera_info'],
+    ['/image', '/camera_info'],
+  ])('without camera_info, %s has %s beside it', (image, cameraInfo) => {
+    expect(nodeOf(launch(FILE, [`image:=${image}`]), 'depth_node').remappings).toEqual([
+      ['image', image],
+      ['camera_info', cameraInfo],
+    ]);
+  });
+
+  test('file names that look like numbers stay names', () => {
+    const launched = launch(FILE, ['model:=007', 'driver:=replay', 'source:=12', 'calibration:=1.5']);
+    expect(nodeOf(launched, 'depth_node').typed).toContain('model');
+    expect(nodeOf(launched, 'replay_node').typed).toEqual(expect.arrayContaining(['source', 'camera_info']));
   });
 
   test('takes v4l2_camera where it is installed, and can be told not to', () => {
@@ -132,7 +154,7 @@ describe('camera.launch.py', () => {
     const launched = launch(FILE, ['video_device:=/dev/video3'], { packages });
     expect(executables(launched)).toEqual(['v4l2_camera/v4l2_camera_node', 'depthgrad/depth_node']);
     expect(nodeOf(launched, 'v4l2_camera_node')).toMatchObject({
-      parameters: { video_device: '/dev/video3' },
+      parameters: { video_device: '/dev/video3', camera_frame_id: fixedFrame },
       remappings: [
         ['image_raw', '/camera/image_raw'],
         ['camera_info', '/camera/camera_info'],
@@ -193,14 +215,29 @@ test('config/camera.yaml holds every parameter of the nodes with its default', (
   expect(file.replay_node.ros__parameters).toEqual(defaults(REPLAY_PARAMETERS));
 });
 
-test('the RViz layout shows topics the nodes publish', () => {
-  const topics = [
-    ...readFileSync(join(ROOT, 'rviz', 'depthgrad.rviz'), 'utf8').matchAll(/(?:Value|Map Topic): (\/\S+)/g),
-  ];
-  expect(topics.map(([, topic]) => topic)).toEqual([
-    '/camera/image_raw',
-    '/depth_node/depth',
-    '/depth_node/confidence',
-    '/depth_node/depth',
-  ]);
+test.each(['camera.launch.py', 'replay.launch.py'])(
+  'in %s RViz shows topics the nodes publish, in any namespace',
+  (file) => {
+    const shown = [...layout.matchAll(/(?:Value|Map Topic): (\/\S+)/g)].map(([, topic]) => topic);
+    expect(shown).toEqual(['/camera/image_raw', '/depth_node/depth', '/depth_node/confidence', '/depth_node/depth']);
+    const { namespace, remappings } = nodeOf(
+      launch(file, ['source:=/v.mp4', 'rviz:=true', 'namespace:=front', 'image:=/left/image']),
+      'rviz2',
+    );
+    const topicOf = (topic: string): string => {
+      const remapped = new Map(remappings).get(topic) ?? topic;
+      return remapped.startsWith('/') ? remapped : `/${namespace}/${remapped}`;
+    };
+    expect([...shown, '/depth_node/camera_info'].map(topicOf)).toEqual([
+      '/left/image',
+      '/front/depth_node/depth',
+      '/front/depth_node/confidence',
+      '/front/depth_node/depth',
+      '/front/depth_node/camera_info', // of the depth cloud: the sibling of its depth topic
+    ]);
+  },
+);
+
+test('RViz has the frame of the images', () => {
+  expect(REPLAY_PARAMETERS.frame_id.value).toBe(fixedFrame);
 });

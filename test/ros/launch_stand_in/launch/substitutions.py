@@ -10,7 +10,7 @@ class LaunchConfiguration:
         self.variable_name = variable_name
 
     def perform(self, arguments):
-        return arguments[self.variable_name]  # KeyError: an argument that was never declared
+        return perform(arguments[self.variable_name], arguments)  # KeyError: an argument that was never declared
 
 
 class PythonExpression:
