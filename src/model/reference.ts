@@ -1,5 +1,6 @@
 /** What an exported model computes, computed by tfjs: the referee of the ONNX export and the evaluator's inference. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import { ALIGNMENT_SHRINK, alignmentLevels, alignPose, blockMeans, type PinholeParameters } from '../geometry/alignment';
 import { antialiasResize, type RgbImage } from './antialiasResize';
 import { confidence } from './confidence';
 import { fuse } from './fusion';
@@ -17,30 +18,51 @@ export interface InferenceOutputs {
   confidence: tf.Tensor3D;
   /** Translation, then axis-angle: the current camera's pose in the previous camera's frame, [1, 6]. */
   egoMotion: tf.Tensor2D;
-  /** Stride-8 features, [1, h/8, w/8, C]: the `previousFeatures` of the next frame. */
+  /** Stride-8 features and grey image of the frame, [1, h/8, w/8, C]: the `previousFeatures` of the next frame. */
   features: tf.Tensor4D;
 }
 
 /**
  * @param image rgb bytes of any size
+ * @param intrinsics of the camera for an image of the network's size
  * @param previousFeatures the `features` of the frame before; default zeros
  */
 export function inferReference(
   network: DepthNetwork,
   image: RgbImage,
+  intrinsics: PinholeParameters,
   previousFeatures?: tf.Tensor4D,
 ): InferenceOutputs {
   const { height, width, fusionLambda } = network.config;
   return tf.tidy(() => {
-    const pixels = antialiasResize(image, height, width);
-    const maps = network.encode(tf.tensor4d(pixels, [1, height, width, 3]).div(255));
+    const pixels = antialiasResize(image, height, width).map((level) => level / 255);
+    const maps = network.encode(tf.tensor4d(pixels, [1, height, width, 3]));
     const { logDisparity, gradient } = network.decode(maps);
-    const features = maps[poseFeatureIndex];
+    const fused = fuse(logDisparity, gradient, fusionLambda);
+    const current = maps[poseFeatureIndex];
+    const grey = blockMeans(pixels, height, width, 3, ALIGNMENT_SHRINK);
+    const [rows, columns] = [height / ALIGNMENT_SHRINK, width / ALIGNMENT_SHRINK];
+    const packed = tf.tensor(grey, [rows / 2, 2, columns / 2, 2]).transpose([0, 2, 1, 3]);
+    const features = tf.concat([current, packed.reshape([1, rows / 2, columns / 2, 4])], 3) as tf.Tensor4D;
+    const before = previousFeatures ?? (tf.zerosLike(features) as tf.Tensor4D);
+    const [seen, packedBefore] = tf.split(before, [current.shape[3], 4], 3) as tf.Tensor4D[];
+    const greyBefore = packedBefore.reshape([rows / 2, columns / 2, 2, 2]).transpose([0, 2, 1, 3]);
+    const proposed = network.estimatePose(seen, current).dataSync<'float32'>();
+    const levels = alignmentLevels(
+      {
+        height: rows,
+        width: columns,
+        target: grey,
+        source: greyBefore.dataSync<'float32'>(),
+        logDisparity: blockMeans(fused.dataSync<'float32'>(), height, width, 1, ALIGNMENT_SHRINK),
+      },
+      intrinsics,
+    );
     return {
-      depth: fuse(logDisparity, gradient, fusionLambda).neg().exp().reshape([1, height, width]) as tf.Tensor3D,
+      depth: fused.neg().exp().reshape([1, height, width]) as tf.Tensor3D,
       logDisparityGradient: gradient,
       confidence: confidence(logDisparity, gradient).reshape([1, height, width]) as tf.Tensor3D,
-      egoMotion: network.estimatePose(previousFeatures ?? tf.zerosLike(features), features),
+      egoMotion: tf.tensor2d(Float32Array.from(alignPose(proposed, levels)), [1, 6]),
       features,
     };
   }) as InferenceOutputs;

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { fuse } from '../model/fusion';
 import { poseFeatureIndex, type DepthNetwork } from '../model/network';
+import { alignBatch } from './alignBatch';
 import { lossTerms } from './losses';
 import type { TrainingBatch, TrainingOutputs } from './losses/loss';
 
@@ -30,12 +31,27 @@ export function forward(network: DepthNetwork, batch: TrainingBatch): TrainingOu
     : network.estimatePose(previous, current);
   const logDisparity = network.decodeDepth(features);
   const gradient = network.decodeGradient(features);
+  const fused = fuse(logDisparity, gradient, network.config.fusionLambda);
+  const poseFromPrevious = tf.slice(poses, [0, 0], [size, 6]);
+  if (!batch.next) return { logDisparity, gradient, fused, poseFromPrevious };
+  const poseToNext = tf.slice(poses, [size, 0], [size, 6]);
+  const aligned = alignedPoses(batch, batch.next, fused, poseFromPrevious, poseToNext);
+  return { logDisparity, gradient, fused, poseFromPrevious, poseToNext, aligned };
+}
+
+function alignedPoses(
+  batch: TrainingBatch,
+  next: Float32Array,
+  fused: tf.Tensor4D,
+  poseFromPrevious: tf.Tensor2D,
+  poseToNext: tf.Tensor2D,
+): TrainingOutputs['aligned'] {
+  const u = fused.dataSync<'float32'>();
+  const refine = (images: Float32Array, pose: tf.Tensor2D, later: boolean): tf.Tensor2D =>
+    tf.tensor2d(alignBatch(batch, images, u, pose.dataSync<'float32'>(), later), [batch.size, 6]);
   return {
-    logDisparity,
-    gradient,
-    fused: fuse(logDisparity, gradient, network.config.fusionLambda),
-    poseFromPrevious: tf.slice(poses, [0, 0], [size, 6]),
-    poseToNext: batch.next ? tf.slice(poses, [size, 0], [size, 6]) : undefined,
+    poseFromPrevious: refine(batch.previous, poseFromPrevious, false),
+    poseToNext: refine(next, poseToNext, true),
   };
 }
 

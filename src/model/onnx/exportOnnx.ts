@@ -4,14 +4,20 @@
  */
 import { createHash } from 'node:crypto';
 import { onnx } from 'onnx-proto';
+import { ALIGNMENT_SHRINK } from '../../geometry/alignment';
 import { confidenceSharpness } from '../confidence';
 import { gradientStrides } from '../heads/gradient';
 import { poseFeatureIndex, type DepthNetwork } from '../network';
 import { writeFileAtomically } from '../safetensors';
+import { writeAlignment } from './alignment';
 import { writeFusion } from './fusion';
 import { GraphWriter } from './graphWriter';
 import { writeLayersModel, type GraphMap } from './layers';
 import { metadataToEntries, type ModelDescription } from './metadata';
+
+/** The grey image at a quarter of the size is carried at the features' stride 8: blocks of 2x2 pixels as channels. */
+const GREY_BLOCK = 2;
+const GREY_CHANNELS = GREY_BLOCK ** 2;
 
 /** The bytes of the ONNX file. */
 export function buildOnnx(network: DepthNetwork, description: ModelDescription): Uint8Array {
@@ -21,21 +27,50 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
   const write = (model: DepthNetwork['encoder'], inputs: GraphMap[]): GraphMap[] =>
     writeLayersModel(graph, model, inputs, variables);
 
-  const features = write(network.encoder, [writeImage(graph, height, width)]);
-  const { height: featureHeight, width: featureWidth, channels: featureChannels } = features[poseFeatureIndex];
-  const featureShape = [1, featureHeight, featureWidth, featureChannels];
+  const image = writeImage(graph, height, width);
+  const features = write(network.encoder, [image]);
   const [logDisparity] = write(network.depthHead, features);
   const [gradient] = write(network.gradientHead, features.slice(0, gradientStrides));
-
-  const current = features[poseFeatureIndex];
-  const previousFeatures = graph.input('previous_features', 'float32', featureShape);
-  const previous = { ...current, value: graph.node('Transpose', [previousFeatures], { perm: [0, 3, 1, 2] }) };
-  const [egoMotion] = write(network.poseHead, [previous, current]);
-
   const fused = writeFusion(graph, logDisparity.value, gradient.value, { height, width, lambda: fusionLambda });
   const depth = graph.node('Exp', [graph.node('Neg', [fused.logDisparity])]);
-  const planeShape = graph.integers('one_plane', [1, height, width]);
 
+  // What a frame hands on: its stride-8 features for the pose head, and for the alignment its grey image at a quarter of the size.
+  const current = features[poseFeatureIndex];
+  const { height: featureHeight, width: featureWidth } = current;
+  const featureChannels = current.channels + GREY_CHANNELS;
+  const featureShape = [1, featureHeight, featureWidth, featureChannels];
+  const quarter = { kernel_shape: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK], strides: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK] };
+  const channelAxis = graph.integers('channel_axis', [1]);
+  const grey = graph.node('ReduceMean', [graph.node('AveragePool', [image.value], quarter), channelAxis]);
+  const handedOn = graph.node(
+    'Concat',
+    [current.value, graph.node('SpaceToDepth', [grey], { blocksize: GREY_BLOCK })],
+    { axis: 1 },
+  );
+  const previousFeatures = graph.input('previous_features', 'float32', featureShape);
+  const before = graph.node('Transpose', [previousFeatures], { perm: [0, 3, 1, 2] });
+  const channels = (from: number, to: number): string =>
+    graph.node('Slice', [
+      before,
+      graph.integers(`channel_${from}`, [from]),
+      graph.integers(`channel_${to}`, [to]),
+      channelAxis,
+    ]);
+  const [proposed] = write(network.poseHead, [{ ...current, value: channels(0, current.channels) }, current]);
+  // An input with a value of its own: who knows the camera gives its intrinsics, who does not gets those of the training.
+  const { fx, fy, cx, cy } = description.intrinsics;
+  graph.floats('intrinsics', [fx, fy, cx, cy], [4]);
+  const egoMotion = writeAlignment(graph, {
+    target: grey,
+    source: graph.node('DepthToSpace', [channels(current.channels, featureChannels)], { blocksize: GREY_BLOCK }),
+    logDisparity: graph.node('AveragePool', [graph.shaped(fused.logDisparity, [1, 1, height, width])], quarter),
+    intrinsics: graph.input('intrinsics', 'float32', [4]),
+    pose: proposed.value,
+    height,
+    width,
+  });
+
+  const planeShape = graph.integers('one_plane', [1, height, width]);
   graph.output(graph.node('Reshape', [depth, planeShape], {}, 'depth'), [1, height, width]);
   graph.output(graph.node('Transpose', [gradient.value], { perm: [0, 2, 3, 1] }, 'log_disparity_gradient'), [
     1,
@@ -44,8 +79,8 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
     2,
   ]);
   graph.output(graph.node('Reshape', [fused.confidence, planeShape], {}, 'confidence'), [1, height, width]);
-  graph.output(graph.node('Identity', [egoMotion.value], {}, 'ego_motion'), [1, 6]);
-  graph.output(graph.node('Transpose', [current.value], { perm: [0, 2, 3, 1] }, 'features'), featureShape);
+  graph.output(graph.node('Identity', [egoMotion], {}, 'ego_motion'), [1, 6]);
+  graph.output(graph.node('Transpose', [handedOn], { perm: [0, 2, 3, 1] }, 'features'), featureShape);
 
   return graph.finish(
     metadataToEntries({

@@ -68,6 +68,11 @@ export class GraphWriter {
     return result;
   }
 
+  /** `value` reshaped. */
+  shaped(value: string, shape: readonly number[]): string {
+    return this.node('Reshape', [value, this.integers(`shape_${shape.join('_')}`, shape)]);
+  }
+
   /** The whole file: a ModelProto. */
   finish(metadata: ReadonlyMap<string, string>): Uint8Array {
     const model = onnx.ModelProto.create({

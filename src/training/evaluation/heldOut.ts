@@ -220,13 +220,14 @@ export async function evaluateHeldOut(
   try {
     for (const drive of drives) {
       const frames = new ShrunkFrames(drive, height, width);
+      const intrinsics = scaleIntrinsics(drive.intrinsics, width, height);
       const perStride = strides.map(() => new ErrorSums());
       for (const index of targetsOf(drive)) {
         const target = frames.read(index);
         for (const [s, stride] of strides.entries()) {
           const source = frames.read(index - stride);
           const before = await model.run(source.bytes, height, width, model.emptyFeatures());
-          const outputs = await model.run(target.bytes, height, width, before.features);
+          const outputs = await model.run(target.bytes, height, width, before.features, intrinsics);
           perStride[s].add(pairErrors(target.image, source.image, outputs, drive.intrinsics));
           if (s > 0) continue;
           addGradientPairs(correlation, outputs);

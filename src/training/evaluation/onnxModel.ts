@@ -1,6 +1,7 @@
 /** An exported model as the evaluation runs it: frame by frame in this thread, by the graph contract of docs/architecture.md. */
 import { stat } from 'node:fs/promises';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { PinholeParameters } from '../../geometry/alignment';
 
 const INPUTS = ['image', 'previous_features'];
 const OUTPUTS = ['depth', 'log_disparity_gradient', 'confidence', 'ego_motion', 'features'];
@@ -69,11 +70,23 @@ export class OnnxModel {
     return { height: 8 * this.#featureShape[1], width: 8 * this.#featureShape[2] };
   }
 
-  /** @param image rgb8 [height, width, 3] of any size */
-  async run(image: Uint8Array, height: number, width: number, previousFeatures: Float32Array): Promise<ModelOutputs> {
+  /**
+   * @param image rgb8 [height, width, 3] of any size
+   * @param intrinsics of the camera for an image of the network's size; without them the model uses its training camera's
+   */
+  async run(
+    image: Uint8Array,
+    height: number,
+    width: number,
+    previousFeatures: Float32Array,
+    intrinsics?: PinholeParameters,
+  ): Promise<ModelOutputs> {
     const outputs = await this.#session.run({
       image: new Tensor('uint8', image, [1, height, width, 3]),
       previous_features: new Tensor('float32', previousFeatures, this.#featureShape),
+      ...(intrinsics && {
+        intrinsics: new Tensor('float32', [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], [4]),
+      }),
     });
     const values = (name: string): Float32Array => {
       const { data } = outputs[name];

@@ -3,7 +3,7 @@ import { gradientConsistency } from './gradientConsistency';
 import type { LossTerm } from './loss';
 import { photometric, photometricHalf, photometricQuarter } from './photometric';
 import { gradientSmoothness, smoothness } from './smoothness';
-import { depthTruth, gradientTruth, poseTruth } from './supervised';
+import { depthTruth, gradientTruth, poseAlignment, poseTruth } from './supervised';
 
 const terms: LossTerm[] = [
   photometric,
@@ -15,6 +15,7 @@ const terms: LossTerm[] = [
   depthTruth,
   gradientTruth,
   poseTruth,
+  poseAlignment,
 ];
 
 export const lossTerms: ReadonlyMap<string, LossTerm> = new Map(terms.map((term) => [term.name, term]));

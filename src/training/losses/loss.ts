@@ -36,6 +36,8 @@ export interface TrainingOutputs {
   poseFromPrevious: tf.Tensor2D;
   /** Pose of the next camera in the target's frame, [b,6]; absent where the batch has no later frame. */
   poseToNext?: tf.Tensor2D;
+  /** The same poses refined by direct alignment on the step's own depth, as constants; absent where there is no next frame. */
+  aligned?: { poseFromPrevious: tf.Tensor2D; poseToNext: tf.Tensor2D };
 }
 
 export interface LossResult {

@@ -285,7 +285,8 @@ function photometricAt(level: number, name: string): LossTerm {
       ];
       const side = 2 ** level;
       const fused = level > 0 ? tf.avgPool(outputs.fused, side, side, 'valid') : outputs.fused;
-      return photometricLoss(shrunk, sources, fused, [outputs.poseFromPrevious, outputs.poseToNext]);
+      const { poseFromPrevious, poseToNext } = outputs.aligned ?? { ...outputs, poseToNext: outputs.poseToNext };
+      return photometricLoss(shrunk, sources, fused, [poseFromPrevious, poseToNext]);
     },
   };
 }

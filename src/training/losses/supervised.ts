@@ -40,14 +40,30 @@ export const gradientTruth: LossTerm = {
 /** Rotation counts 30 times: a radian at a scene depth of about 30 m moves a point as far as 30 m of translation. */
 const ROTATION_WEIGHT = 30;
 
+/** Mean weighted L1 of six pose numbers. */
+function poseError(pose: tf.Tensor2D, truth: tf.Tensor2D): tf.Scalar {
+  const weights = tf.tensor2d([1, 1, 1, ROTATION_WEIGHT, ROTATION_WEIGHT, ROTATION_WEIGHT], [1, 6]);
+  return tf.mean(tf.mul(tf.abs(tf.sub(pose, truth)), weights)) as tf.Scalar;
+}
+
 /** Mean L1 of the ego-motion's six numbers. */
 export const poseTruth: LossTerm = {
   name: 'pose_truth',
   description: 'L1 of ego-motion against the exact camera motion (synthetic scenes)',
   needs: 'truth',
   compute({ poseFromPrevious }, batch) {
-    const weights = tf.tensor2d([1, 1, 1, ROTATION_WEIGHT, ROTATION_WEIGHT, ROTATION_WEIGHT], [1, 6]);
-    const error = tf.mul(tf.abs(tf.sub(poseFromPrevious, truthOf(batch).pose)), weights);
-    return { value: tf.mean(error) as tf.Scalar };
+    return { value: poseError(poseFromPrevious, truthOf(batch).pose) };
+  },
+};
+
+/** The pose head against what direct alignment made of its answers. */
+export const poseAlignment: LossTerm = {
+  name: 'pose_alignment',
+  description: 'L1 of ego-motion against its own refinement by direct image alignment on the estimated depth',
+  needs: 'next',
+  compute({ poseFromPrevious, poseToNext, aligned }) {
+    if (!poseToNext || !aligned) throw new Error('pose_alignment needs the previous and the next frame');
+    const value = tf.add(poseError(poseFromPrevious, aligned.poseFromPrevious), poseError(poseToNext, aligned.poseToNext));
+    return { value: tf.mul(value, 0.5) as tf.Scalar };
   },
 };
