@@ -96,16 +96,15 @@ function subscribeCameraInfo(
 
   const receive = (message: Buffer): void => {
     if (latestBytes && message.subarray(STAMP_END).equals(latestBytes.subarray(STAMP_END))) return;
+    latestBytes = message; // of a faulty one too: an uncalibrated camera is one warning, not one every few seconds
     try {
       const info = readCameraInfo(message);
       const fault = cameraInfoFault(info);
       if (fault) throw new RangeError(fault);
       if (!latest) node.getLogger().info(`${topic}: camera_info of a ${info.width}x${info.height} camera`);
       latest = cameraInfoOfImage(info);
-      latestBytes = message;
     } catch (error) {
       latest = undefined;
-      latestBytes = undefined;
       log.warn('camera_info', `${topic}: camera_info ignored: ${(error as Error).message}`);
     }
   };

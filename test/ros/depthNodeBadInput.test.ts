@@ -76,6 +76,17 @@ test.each([
   expect(rig.peer.received('/depth_node/camera_info')).toHaveLength(0);
 });
 
+test('an uncalibrated camera is one warning, however long it goes on', async () => {
+  await rig.start([], [`${INFO}=CameraInfo:pub`, `${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub']);
+  const uncalibrated = { topic: INFO, ...CAMERA, k: new Array<number>(9).fill(0) };
+  await rig.peer.command('camera_info', uncalibrated);
+  await rig.node.logged(/camera_info ignored/);
+  await new Promise((resolve) => setTimeout(resolve, 5200)); // longer than repeated warnings are held back
+  await rig.peer.command('camera_info', uncalibrated);
+  await rig.depthAt(await rig.publish());
+  expect(rig.node.count(/camera_info ignored/)).toBe(1);
+});
+
 test('camera_info that comes later than the first image, or has another size, is said and used', async () => {
   await rig.start(['-p', `image_rows:=${HEIGHT / 2}`]);
   await rig.depthAt(await rig.publish());
