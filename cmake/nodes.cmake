@@ -52,7 +52,7 @@ add_custom_command(
 add_custom_target(nodes ALL DEPENDS ${INSTALLED}/.complete)
 
 install(DIRECTORY ${INSTALLED}/ DESTINATION share/${PROJECT_NAME}/js USE_SOURCE_PERMISSIONS)
-install(DIRECTORY launch config rviz models DESTINATION share/${PROJECT_NAME})
+install(DIRECTORY launch config rviz models DESTINATION share/${PROJECT_NAME} PATTERN __pycache__ EXCLUDE)
 
 foreach(node depth replay)
   # $0 is not resolved: under --symlink-install it would lead to the build folder
