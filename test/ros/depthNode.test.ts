@@ -222,6 +222,14 @@ test('the section of a parameter file given last wins, as in rclcpp; without a m
   expect(await modelOf()).toBe(join(ROOT, 'models', 'default.onnx'));
 });
 
+test('use_sim_time: diagnostics carry the simulated time, maps the stamp of their image', async () => {
+  const topics = [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub', '/diagnostics=DiagnosticArray:sub'];
+  await rig.start(['-p', 'use_sim_time:=true'], topics);
+  const stamp = await rig.publish();
+  expect((await rig.depthAt(stamp)).stamp).toEqual(stamp);
+  expect((await rig.peer.message('/diagnostics')).stamp).toEqual([0, 0]); // nobody publishes /clock here
+});
+
 test.each(['webgpu', 'cuda'])('execution_provider %s: used, or one warning and the CPU', async (provider) => {
   await rig.start(['-p', `execution_provider:=${provider}`], [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub']);
   await rig.depthAt(await rig.publish());
