@@ -23,17 +23,18 @@ export interface AlignmentLevel extends PinholeParameters {
   target: Float32Array;
   source: Float32Array;
   logDisparity: Float32Array;
-  iterations: number;
+  /** Steps in groups; at the start of a group the normal matrix is made anew with the weights of that moment. */
+  iterations: readonly number[];
 }
 
 /** Grey-level difference at which a pixel's weight has fallen to a half: moving cars, occlusions and glare have more. */
 export const RESIDUAL_SCALE = 0.06;
 /** Relative damping of the normal matrix. */
-export const DAMPING = 1e-3;
+export const DAMPING = 1e-4;
 /** Absolute damping after scaling to a unit diagonal by the mean square Jacobian. */
-export const DIAGONAL_FLOOR = 1e-6;
+export const DIAGONAL_FLOOR = 1e-8;
 /** Newton-Schulz iterations for the inverse of the scaled normal matrix: enough for condition numbers up to 1e5. */
-export const INVERSE_ITERATIONS = 24;
+export const INVERSE_ITERATIONS = 28;
 /** A refinement farther than this from its start (depth map's unit, radians) is taken for a failure, and the start kept. */
 export const MAX_CHANGE = { translation: 2, rotation: 0.15 } as const;
 /** Depth in the source below which a point counts as behind the camera. */
@@ -131,7 +132,6 @@ function refine(level: AlignmentLevel, start: Float64Array): Float64Array {
   const { gx, gy } = slopes(level);
   const points = new Float32Array(3 * n);
   const jacobian = new Float32Array(6 * n);
-  const h = new Float64Array(36);
   for (let v = 0, i = 0; v < height; v++) {
     for (let u = 0; u < width; u++, i++) {
       const z = Math.exp(-logDisparity[i]);
@@ -144,38 +144,53 @@ function refine(level: AlignmentLevel, start: Float64Array): Float64Array {
       jacobian.set([a, b, c, c * y - b * z, a * z - c * x, b * x - a * y], 6 * i);
     }
   }
-  for (let i = 0; i < n; i++) {
-    for (let r = 0; r < 6; r++) for (let c = 0; c < 6; c++) h[6 * r + c] += jacobian[6 * i + r] * jacobian[6 * i + c];
-  }
-  for (let i = 0; i < 36; i++) h[i] /= n;
-  const inverse = invertNormalMatrix(h);
+  const weights = new Float32Array(n);
   let m = start;
-  for (let k = 0; k < level.iterations; k++) {
-    const gradient = new Float64Array(6);
-    let weightSum = 0;
-    for (let i = 0; i < n; i++) {
-      const [x, y, z] = [points[3 * i], points[3 * i + 1], points[3 * i + 2]];
-      const qz = m[8] * x + m[9] * y + m[10] * z + m[11];
-      const safeZ = Math.max(qz, MIN_DEPTH);
-      const px = (fx * (m[0] * x + m[1] * y + m[2] * z + m[3])) / safeZ + cx;
-      const py = (fy * (m[4] * x + m[5] * y + m[6] * z + m[7])) / safeZ + cy;
-      if (!(qz > MIN_DEPTH && px >= 0 && px <= width - 1 && py >= 0 && py <= height - 1)) continue;
-      const x0 = Math.min(width - 2, Math.floor(px));
-      const y0 = Math.min(height - 2, Math.floor(py));
-      const [a, b, s] = [px - x0, py - y0, y0 * width + x0];
-      const top = source[s] + a * (source[s + 1] - source[s]);
-      const bottom = source[s + width] + a * (source[s + width + 1] - source[s + width]);
-      const residual = top + b * (bottom - top) - target[i];
-      const weight = 1 / (1 + (residual / RESIDUAL_SCALE) ** 2);
-      weightSum += weight;
-      for (let r = 0; r < 6; r++) gradient[r] += weight * residual * jacobian[6 * i + r];
+  for (const steps of level.iterations) {
+    let inverse: Float64Array = new Float64Array(36);
+    for (let k = 0; k < steps; k++) {
+      const gradient = new Float64Array(6);
+      let weightSum = 1;
+      weights.fill(0);
+      for (let i = 0; i < n; i++) {
+        const [x, y, z] = [points[3 * i], points[3 * i + 1], points[3 * i + 2]];
+        const qz = m[8] * x + m[9] * y + m[10] * z + m[11];
+        const safeZ = Math.max(qz, MIN_DEPTH);
+        const px = (fx * (m[0] * x + m[1] * y + m[2] * z + m[3])) / safeZ + cx;
+        const py = (fy * (m[4] * x + m[5] * y + m[6] * z + m[7])) / safeZ + cy;
+        if (!(qz >= MIN_DEPTH && px >= 0 && px <= width - 1 && py >= 0 && py <= height - 1)) continue;
+        const x0 = Math.min(width - 2, Math.floor(px));
+        const y0 = Math.min(height - 2, Math.floor(py));
+        const [a, b, s] = [px - x0, py - y0, y0 * width + x0];
+        const top = source[s] + a * (source[s + 1] - source[s]);
+        const bottom = source[s + width] + a * (source[s + width + 1] - source[s + width]);
+        const residual = top + b * (bottom - top) - target[i];
+        const weight = 1 / (1 + (residual / RESIDUAL_SCALE) ** 2);
+        weights[i] = weight;
+        weightSum += weight;
+        for (let r = 0; r < 6; r++) gradient[r] += weight * residual * jacobian[6 * i + r];
+      }
+      if (k === 0) inverse = invertNormalMatrix(normalMatrix(jacobian, weights, weightSum));
+      const step = new Float64Array(6);
+      for (let r = 0; r < 6; r++) for (let c = 0; c < 6; c++) step[r] -= (inverse[6 * r + c] * gradient[c]) / weightSum;
+      m = compose(m, smallMotion(step));
     }
-    const step = new Float64Array(6);
-    // The normal matrix is unweighted; dividing by the weights' mean keeps the step's length right.
-    for (let r = 0; r < 6; r++) for (let c = 0; c < 6; c++) step[r] -= (inverse[6 * r + c] * gradient[c]) / (weightSum + 1);
-    m = compose(m, smallMotion(step));
   }
   return m;
+}
+
+/** J^T W J / sum of weights, 6x6. */
+function normalMatrix(jacobian: Float32Array, weights: Float32Array, weightSum: number): Float64Array {
+  const h = new Float64Array(36);
+  for (let i = 0; i < weights.length; i++) {
+    const weight = weights[i];
+    if (weight === 0) continue;
+    for (let r = 0; r < 6; r++) {
+      const scaled = weight * jacobian[6 * i + r];
+      for (let c = 0; c < 6; c++) h[6 * r + c] += scaled * jacobian[6 * i + c];
+    }
+  }
+  return h.map((value) => value / weightSum);
 }
 
 /**
@@ -187,16 +202,18 @@ export function alignPose(initial: ArrayLike<number>, levels: readonly Alignment
   let m = smallMotion(initial);
   for (const level of levels) m = refine(level, m);
   const refined = Float64Array.of(m[3], m[7], m[11], ...smallAxisAngle(m));
-  const change = (from: number): number =>
-    Math.hypot(...[0, 1, 2].map((i) => refined[from + i] - initial[from + i]));
+  const change = (from: number): number => Math.hypot(...[0, 1, 2].map((i) => refined[from + i] - initial[from + i]));
   const plausible = change(0) < MAX_CHANGE.translation && change(3) < MAX_CHANGE.rotation;
   return plausible ? refined : Float64Array.from(initial);
 }
 
-/** Images are aligned at a quarter of the network's size; this many pixels across make one. */
-export const ALIGNMENT_SHRINK = 4;
-/** Gauss-Newton steps at an eighth, then at a quarter of the network's size. */
-export const ALIGNMENT_ITERATIONS = { eighth: 6, quarter: 8 } as const;
+/** Images are aligned at half the network's size; this many pixels across make one. */
+export const ALIGNMENT_SHRINK = 2;
+/**
+ * Gauss-Newton steps at a quarter, then at half of the network's size; each group begins with a normal matrix of its own. Coarser
+ * levels lose the road's faint texture and with it the forward motion (docs/decisions.md).
+ */
+export const ALIGNMENT_ITERATIONS = { coarse: [4, 4], fine: [4, 4] } as const;
 
 /** Mean over blocks of `side` x `side` pixels; channels are averaged too: [h,w,channels] -> [h/side,w/side]. */
 export function blockMeans(
@@ -219,12 +236,12 @@ export function blockMeans(
   return out;
 }
 
-/** The two levels from grey images and log-disparity at a quarter of the network's size (sides even). */
+/** The two levels from grey images and log-disparity at half the network's size (sides even). */
 export function alignmentLevels(
-  quarter: Omit<AlignmentLevel, 'iterations' | keyof PinholeParameters>,
+  fine: Omit<AlignmentLevel, 'iterations' | keyof PinholeParameters>,
   networkIntrinsics: PinholeParameters,
 ): AlignmentLevel[] {
-  const { height, width } = quarter;
+  const { height, width } = fine;
   const halve = (map: Float32Array): Float32Array => blockMeans(map, height, width, 1, 2);
   const shrunk = (by: number): PinholeParameters => ({
     fx: networkIntrinsics.fx / by,
@@ -232,15 +249,15 @@ export function alignmentLevels(
     cx: (networkIntrinsics.cx + 0.5) / by - 0.5,
     cy: (networkIntrinsics.cy + 0.5) / by - 0.5,
   });
-  const eighth = {
+  const coarse = {
     height: height / 2,
     width: width / 2,
-    target: halve(quarter.target),
-    source: halve(quarter.source),
-    logDisparity: halve(quarter.logDisparity),
+    target: halve(fine.target),
+    source: halve(fine.source),
+    logDisparity: halve(fine.logDisparity),
   };
   return [
-    { ...eighth, ...shrunk(2 * ALIGNMENT_SHRINK), iterations: ALIGNMENT_ITERATIONS.eighth },
-    { ...quarter, ...shrunk(ALIGNMENT_SHRINK), iterations: ALIGNMENT_ITERATIONS.quarter },
+    { ...coarse, ...shrunk(2 * ALIGNMENT_SHRINK), iterations: ALIGNMENT_ITERATIONS.coarse },
+    { ...fine, ...shrunk(ALIGNMENT_SHRINK), iterations: ALIGNMENT_ITERATIONS.fine },
   ];
 }

@@ -7,7 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { CLOSE, type ExecutionProvider, type InferRequest, type ThreadReport, type ThreadStart } from './protocol';
 
 const { modelPath, modelBytes, description, executionProvider, threads, stop } = workerData as ThreadStart;
-const { height, width, featureHeight, featureWidth, featureChannels } = description;
+const { height, width, featureHeight, featureWidth, featureChannels, intrinsicsChannel } = description;
 const featureShape = [1, featureHeight, featureWidth, featureChannels];
 const CONTRACT = {
   inputs: { image: 'uint8', previous_features: 'float32' },
@@ -70,6 +70,12 @@ function checkContract(session: InferenceSession): void {
   }
 }
 
+/** The graph takes the camera's intrinsics from the first cell's last channels; zeros there mean its training camera. */
+function writeIntrinsics(features: Tensor, intrinsics: InferRequest['intrinsics']): void {
+  if (intrinsicsChannel === undefined) return;
+  (features.data as Float32Array).set(intrinsics ?? [0, 0, 0, 0], intrinsicsChannel);
+}
+
 /** A map transferred to the main thread owns its whole buffer: onnxruntime gives each output one of its own. */
 function floats(outputs: InferenceSession.ReturnType, name: string): Float32Array<ArrayBuffer> {
   return outputs[name].data as Float32Array<ArrayBuffer>;
@@ -87,13 +93,15 @@ async function main(): Promise<void> {
   );
   let previousFeatures: Tensor | undefined;
 
-  async function infer({ image, forgetPrevious }: InferRequest): Promise<void> {
+  async function infer({ image, forgetPrevious, intrinsics }: InferRequest): Promise<void> {
     if (forgetPrevious) previousFeatures = undefined;
     const hasPrevious = previousFeatures !== undefined;
+    const features = previousFeatures ?? noFeatures;
+    writeIntrinsics(features, intrinsics);
     const started = performance.now();
     const outputs = await session.run({
       image: new Tensor('uint8', image, [1, height, width, 3]),
-      previous_features: previousFeatures ?? noFeatures,
+      previous_features: features,
     });
     const runMilliseconds = performance.now() - started;
     previousFeatures = outputs['features'] as Tensor;

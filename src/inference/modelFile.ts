@@ -12,6 +12,8 @@ export interface ModelDescription {
   readonly featureHeight: number;
   readonly featureWidth: number;
   readonly featureChannels: number;
+  /** First of the four channels in which the graph takes fx, fy, cx, cy (first cell); undefined where it does not. */
+  readonly intrinsicsChannel?: number;
 }
 
 export interface ModelFile {
@@ -77,6 +79,7 @@ export function describeModel(path: string, bytes: Uint8Array): ModelDescription
     featureHeight: size('feature_height'),
     featureWidth: size('feature_width'),
     featureChannels: size('feature_channels'),
+    intrinsicsChannel: metadata.has('intrinsics_channel') ? size('intrinsics_channel') : undefined,
   };
 }
 

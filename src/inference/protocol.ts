@@ -22,6 +22,8 @@ export interface InferRequest {
   readonly image: Uint8Array;
   /** True when the features of the frame before must not be used: first frame, gap, jump back, new resolution. */
   readonly forgetPrevious: boolean;
+  /** fx, fy, cx, cy of the camera for an image of the network's size; undefined: those of the model's training camera. */
+  readonly intrinsics?: readonly [number, number, number, number];
 }
 
 /** The network's answer for one frame, float32; shapes as in the graph contract without the leading 1. */

@@ -1,6 +1,12 @@
 /** What an exported model computes, computed by tfjs: the referee of the ONNX export and the evaluator's inference. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { ALIGNMENT_SHRINK, alignmentLevels, alignPose, blockMeans, type PinholeParameters } from '../geometry/alignment';
+import {
+  ALIGNMENT_SHRINK,
+  alignmentLevels,
+  alignPose,
+  blockMeans,
+  type PinholeParameters,
+} from '../geometry/alignment';
 import { antialiasResize, type RgbImage } from './antialiasResize';
 import { confidence } from './confidence';
 import { fuse } from './fusion';
@@ -42,11 +48,15 @@ export function inferReference(
     const current = maps[poseFeatureIndex];
     const grey = blockMeans(pixels, height, width, 3, ALIGNMENT_SHRINK);
     const [rows, columns] = [height / ALIGNMENT_SHRINK, width / ALIGNMENT_SHRINK];
-    const packed = tf.tensor(grey, [rows / 2, 2, columns / 2, 2]).transpose([0, 2, 1, 3]);
-    const features = tf.concat([current, packed.reshape([1, rows / 2, columns / 2, 4])], 3) as tf.Tensor4D;
+    const packed = tf.tensor(grey, [rows / 4, 4, columns / 4, 4]).transpose([0, 2, 1, 3]);
+    const cells = [1, rows / 4, columns / 4];
+    const features = tf.concat(
+      [current, packed.reshape([...cells, 16]), intrinsicsCells(intrinsics, cells)],
+      3,
+    ) as tf.Tensor4D;
     const before = previousFeatures ?? (tf.zerosLike(features) as tf.Tensor4D);
-    const [seen, packedBefore] = tf.split(before, [current.shape[3], 4], 3) as tf.Tensor4D[];
-    const greyBefore = packedBefore.reshape([rows / 2, columns / 2, 2, 2]).transpose([0, 2, 1, 3]);
+    const [seen, packedBefore] = tf.split(before, [current.shape[3], 16, 4], 3) as tf.Tensor4D[];
+    const greyBefore = packedBefore.reshape([rows / 4, columns / 4, 4, 4]).transpose([0, 2, 1, 3]);
     const proposed = network.estimatePose(seen, current).dataSync<'float32'>();
     const levels = alignmentLevels(
       {
@@ -66,4 +76,11 @@ export function inferReference(
       features,
     };
   }) as InferenceOutputs;
+}
+
+/** Intrinsics in the first cell, as the graph hands them on. */
+function intrinsicsCells({ fx, fy, cx, cy }: PinholeParameters, cells: number[]): tf.Tensor {
+  const values = new Float32Array(cells.reduce((product, side) => product * side, 4));
+  values.set([fx, fy, cx, cy]);
+  return tf.tensor(values, [...cells, 4]);
 }

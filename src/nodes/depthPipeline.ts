@@ -71,8 +71,9 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<DepthFr
   // Network-size image buffers: one in the network, one waiting, one being filled.
   const pool: Uint8Array[] = [];
   const shrink = shrinkStage(options, pool);
-  const infer = inferStage(options, pool);
-  const publish = publishStage(options);
+  const infoOfMaps = mapCameraInfo(options);
+  const infer = inferStage(options, pool, infoOfMaps);
+  const publish = publishStage(options, infoOfMaps);
   return options.images$.pipe(
     map((message) => shrink(message)),
     filter((frame) => frame !== undefined),
@@ -116,8 +117,37 @@ function rowsSeen(height: number, { imageRows }: DepthParameters): number {
   return imageRows > 0 ? Math.min(imageRows, height) : height;
 }
 
+/** camera_info of the maps for a frame; undefined while no usable camera_info has come. */
+type InfoOfMaps = (frame: { width: number; height: number }) => CameraInfoMessage | undefined;
+
+/** Scales camera_info to the maps' size; made anew where it or the image's size is another one than before. */
+function mapCameraInfo({ worker, cameraInfo, parameters, log, imageTopic }: DepthPipelineOptions): InfoOfMaps {
+  const { width: mapWidth, height: mapHeight } = worker.model;
+  let scaled: { info: CameraInfoMessage; width: number; height: number; ofMaps: CameraInfoMessage } | undefined;
+
+  return ({ width, height }) => {
+    const info = cameraInfo();
+    if (!info) return undefined;
+    if (scaled?.info !== info || scaled.width !== width || scaled.height !== height) {
+      if (info.width !== width || info.height !== height) {
+        log.warn(
+          'camera_info size',
+          `camera_info: width x height is ${info.width}x${info.height}, the image on ${imageTopic} has ${width}x${height}`,
+        );
+      }
+      const rows = (rowsSeen(height, parameters) / height) * info.height;
+      scaled = { info, width, height, ofMaps: scaleCameraInfo({ ...info, height: rows }, mapWidth, mapHeight) };
+    }
+    return scaled.ofMaps;
+  };
+}
+
 /** Frame through the network; decides whether it may be compared with the frame before. */
-function inferStage({ worker, parameters, statistics, log, imageTopic }: DepthPipelineOptions, pool: Uint8Array[]) {
+function inferStage(
+  { worker, parameters, statistics, log, imageTopic }: DepthPipelineOptions,
+  pool: Uint8Array[],
+  infoOfMaps: InfoOfMaps,
+) {
   let previous: NetworkFrame | undefined;
 
   const comparable = (frame: NetworkFrame): boolean => {
@@ -147,7 +177,9 @@ function inferStage({ worker, parameters, statistics, log, imageTopic }: DepthPi
     const previousStamp = compare ? previous?.header.stamp : undefined;
     previous = frame;
     try {
-      const { inference, image } = await worker.infer({ image: frame.image, forgetPrevious: !compare });
+      const k = infoOfMaps(frame)?.k;
+      const intrinsics = k && ([k[0], k[4], k[2], k[5]] as const);
+      const { inference, image } = await worker.infer({ image: frame.image, forgetPrevious: !compare, intrinsics });
       pool.push(image);
       return { ...frame, inference, previousStamp: inference.hasPrevious ? previousStamp : undefined };
     } catch (error) {
@@ -185,47 +217,25 @@ function nothingSeen(worker: InferenceWorker): Inference {
 }
 
 /** One inference as ROS messages, all with the image's own stamp and frame. */
-function publishStage({
-  worker,
-  cameraInfo,
-  parameters,
-  publishers,
-  statistics,
-  log,
-  imageTopic,
-}: DepthPipelineOptions) {
+function publishStage(
+  { worker, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
+  infoOfMaps: InfoOfMaps,
+) {
   const { width: mapWidth, height: mapHeight } = worker.model;
   const cdr = new CdrWriter();
-  let scaled: { info: CameraInfoMessage; width: number; height: number; ofMaps: CameraInfoMessage } | undefined;
 
   /** A message is only built where somebody listens. */
   const send = (publisher: Publisher, write: (cdr: CdrWriter) => CdrWriter): void => {
     if (publisher.subscriptionCount > 0) publisher.publish(write(cdr.start()).take());
   };
 
-  /** Of the published maps; made anew where camera_info or the image's size is another one than before. */
-  const infoOfMaps = (info: CameraInfoMessage, frame: { width: number; height: number }): CameraInfoMessage => {
-    if (scaled?.info !== info || scaled.width !== frame.width || scaled.height !== frame.height) {
-      if (info.width !== frame.width || info.height !== frame.height) {
-        log.warn(
-          'camera_info size',
-          `camera_info: width x height is ${info.width}x${info.height}, the image on ${imageTopic} has ${frame.width}x${frame.height}`,
-        );
-      }
-      const rows = (rowsSeen(frame.height, parameters) / frame.height) * info.height;
-      const { width, height } = frame;
-      scaled = { info, width, height, ofMaps: scaleCameraInfo({ ...info, height: rows }, mapWidth, mapHeight) };
-    }
-    return scaled.ofMaps;
-  };
-
   return ({ header, inference, previousStamp, arrivedMs, ...frame }: DepthFrame): void => {
-    const info = cameraInfo();
+    const info = infoOfMaps(frame);
     const { depth, gradient, confidence } = inference;
     markRanges(depth, confidence, parameters);
     send(publishers.depth, (cdr) => writeImage(cdr, floatImage(header, mapHeight, mapWidth, depth)));
     if (info) {
-      const published = { ...infoOfMaps(info, frame), header };
+      const published = { ...info, header };
       send(publishers.cameraInfo, (cdr) => writeCameraInfo(cdr, published));
     } else
       log.warnOnce(

@@ -31,7 +31,13 @@ export function alignBatch(
         width: width / ALIGNMENT_SHRINK,
         target: grey(batch.target),
         source: grey(images),
-        logDisparity: blockMeans(logDisparity.subarray(b * pixels, (b + 1) * pixels), height, width, 1, ALIGNMENT_SHRINK),
+        logDisparity: blockMeans(
+          logDisparity.subarray(b * pixels, (b + 1) * pixels),
+          height,
+          width,
+          1,
+          ALIGNMENT_SHRINK,
+        ),
       },
       batch.intrinsics[b],
     );

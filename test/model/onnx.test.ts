@@ -34,7 +34,9 @@ function livelyNetwork(encoder: EncoderName, height: number, width: number): Dep
   const weights = network.getWeights();
   for (const [name, values] of weights) {
     if (name.endsWith('/bias')) values.forEach((value, i) => (values[i] = value + 0.2 * (uniform() - 0.5)));
-    if (/\/head(_[xy])?\/kernel$/.test(name)) values.forEach((value, i) => (values[i] = value * 20));
+    // Not so lively a depth that neighbours differ by a hundredfold: aligning on such a map has no stable answer.
+    const factor = name.startsWith('depth/') ? 4 : 20;
+    if (/\/head(_[xy])?\/kernel$/.test(name)) values.forEach((value, i) => (values[i] = value * factor));
     // Phases of a depth-to-space output start equal, which would hide a wrong order.
     if (name.includes('/head')) values.forEach((value, i) => (values[i] = value * (1 + 0.5 * uniform())));
   }
@@ -42,13 +44,14 @@ function livelyNetwork(encoder: EncoderName, height: number, width: number): Dep
   return network;
 }
 
-/** Stripes, squares and noise. */
+/** Waves whose size goes with the picture's, and a little noise: the alignment of two such pictures has one answer. */
 function picture(height: number, width: number, seed: number): RgbImage {
   const uniform = uniformGenerator(seed);
   const data = Uint8Array.from({ length: height * width * 3 }, (_, i) => {
-    const [row, column] = [Math.floor(i / 3 / width), Math.floor(i / 3) % width];
-    const square = ((row >> 4) + (column >> 4) + (i % 3)) & 1;
-    return 60 + 100 * square + 40 * Math.sin(column / 9) + 55 * uniform();
+    const [v, u] = [Math.floor(i / 3 / width) / height, (Math.floor(i / 3) % width) / width];
+    const waves =
+      45 * Math.sin(17 * u + 5 * v + seed) + 35 * Math.sin(13 * v - 6 * u) + 25 * Math.sin(21 * u * v + (i % 3));
+    return 125 + waves + 6 * uniform();
   });
   return { data, height, width };
 }
@@ -58,9 +61,9 @@ async function expectSame(network: DepthNetwork, image: RgbImage): Promise<void>
   const input = session.inputMetadata.find(({ name }) => name === 'previous_features');
   if (!input?.isTensor) throw new Error('the graph has no previous_features');
   const shape = input.shape as [number, number, number, number];
-  // The frame before: the same view moved by two pixels, so that there is a motion to be found.
+  // The frame before: the same view moved by three pixels, so that there is a motion to be found.
   const { data, ...size } = image;
-  const moved = data.map((_, i) => data[Math.min(data.length - 1, i + 6)]);
+  const moved = data.map((_, i) => data[Math.min(data.length - 1, i + 9)]);
   const { features: previous } = inferReference(network, { data: moved, ...size }, description.intrinsics);
   expect(previous.shape).toEqual(shape);
   const actual = await session.run({
@@ -74,12 +77,14 @@ async function expectSame(network: DepthNetwork, image: RgbImage): Promise<void>
     const reference = expected[key].dataSync<'float32'>();
     expect([key, ...output.dims]).toEqual([key, ...expected[key].shape]);
     const meanSize = reference.reduce((sum, value) => sum + Math.abs(value), 0) / reference.length;
+    // The six numbers of a motion are one vector: an error counts against its largest number.
+    const floor = key === 'egoMotion' ? Math.max(...reference.map(Math.abs)) : meanSize;
     const { variance } = tf.moments(expected[key]);
     // An output that hardly varies would agree for no good reason.
     expect(Math.sqrt(variance.dataSync()[0]) / meanSize).toBeGreaterThan(0.01);
     let worst = 0;
     reference.forEach((value, i) => {
-      worst = Math.max(worst, Math.abs(numbers[i] - value) / Math.max(Math.abs(value), meanSize));
+      worst = Math.max(worst, Math.abs(numbers[i] - value) / Math.max(Math.abs(value), floor));
     });
     if (!(worst < 1e-4)) throw new Error(`${key} differs by ${worst} of its size`);
   }
@@ -128,7 +133,7 @@ describe('the model file', () => {
       width: '96',
       feature_height: '8',
       feature_width: '12',
-      feature_channels: '44',
+      feature_channels: '60',
       training_fx: '101.5',
       training_fy: '102.25',
       training_cx: '47.75',

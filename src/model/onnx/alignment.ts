@@ -14,7 +14,7 @@ import {
 } from '../../geometry/alignment';
 import type { GraphWriter } from './graphWriter';
 
-/** What the alignment reads; maps are [1, 1, height/4, width/4], `intrinsics` [4] is for the network's size, `pose` [1, 6]. */
+/** What the alignment reads; maps are [1, 1, height/2, width/2], `intrinsics` [4] is for the network's size, `pose` [1, 6]. */
 export interface AlignmentInputs {
   target: string;
   source: string;
@@ -149,7 +149,7 @@ interface Level {
   width: number;
   /** How many pixels of the network's image one of this level is across. */
   shrink: number;
-  iterations: number;
+  iterations: readonly number[];
 }
 
 /** One level's refinement of the motion [3, 4]. */
@@ -157,7 +157,11 @@ function refine(x: Algebra, level: Level, intrinsics: string, start: string): st
   const { height, width, shrink, target, source } = level;
   const n = height * width;
   const grid = (value: (i: number) => number): Float32Array => Float32Array.from({ length: n }, (_, i) => value(i));
-  const columns = x.constant(`columns_${height}`, grid((i) => i % width), [1, n]);
+  const columns = x.constant(
+    `columns_${height}`,
+    grid((i) => i % width),
+    [1, n],
+  );
   const rows = x.constant(
     `rows_${height}`,
     grid((i) => Math.floor(i / width)),
@@ -188,8 +192,7 @@ function refine(x: Algebra, level: Level, intrinsics: string, start: string): st
   const turnY = x.op('Sub', x.op('Mul', a, z), x.op('Mul', c, px));
   const turnZ = x.op('Sub', x.op('Mul', b, px), x.op('Mul', a, py));
   const jacobian = x.graph.node('Concat', [a, b, c, turnX, turnY, turnZ], { axis: 0 });
-  const h = x.op('Mul', x.op('MatMul', jacobian, x.transpose(jacobian)), x.number(1 / n));
-  const inverse = invertNormalMatrix(x, h);
+  const jacobianTransposed = x.transpose(jacobian);
 
   // K as a matrix: K [R | t] p gives pixel * depth and depth in one product.
   const zero = x.number(0);
@@ -203,31 +206,38 @@ function refine(x: Algebra, level: Level, intrinsics: string, start: string): st
   const grey = x.shape(target, 1, n);
   const lastRow = x.constant('last_row', [0, 0, 0, 1], [1, 4]);
   let motion = start;
-  for (let k = 0; k < level.iterations; k++) {
-    const moved = x.op('MatMul', x.op('MatMul', camera, motion), points);
-    const depth = x.slice(moved, 2, 3);
-    const pixels = x.op('Div', x.slice(moved, 0, 2), x.op('Max', depth, x.number(MIN_DEPTH)));
-    const margins = x.graph.node(
-      'Concat',
-      [pixels, x.op('Sub', limits, pixels), x.op('Sub', depth, x.number(MIN_DEPTH))],
-      { axis: 0 },
-    );
-    const least = x.graph.node('ReduceMin', [margins, x.graph.integers('align/axis_0', [0])], { keepdims: 1 });
-    const valid = x.graph.node('Cast', [x.op('GreaterOrEqual', least, zero)], { to: 1 });
-    const normalised = x.op('Sub', x.op('Mul', x.transpose(pixels), toGrid), x.number(1));
-    const sampled = x.graph.node('GridSample', [source, x.shape(normalised, 1, 1, n, 2)], {
-      mode: 'bilinear',
-      padding_mode: 'border',
-      align_corners: 1,
-    });
-    const residual = x.op('Sub', x.shape(sampled, 1, n), grey);
-    const relative = x.op('Mul', residual, x.number(1 / RESIDUAL_SCALE));
-    const weight = x.op('Div', valid, x.op('Add', x.op('Mul', relative, relative), x.number(1)));
-    const weightSum = x.op('Add', x.sum(weight), x.number(1));
-    const gradient = x.op('MatMul', jacobian, x.shape(x.op('Mul', weight, residual), n, 1));
-    const step = x.op('Neg', x.op('Div', x.op('MatMul', inverse, gradient), weightSum));
-    const change = x.graph.node('Concat', [smallMotion(x, step), lastRow], { axis: 0 });
-    motion = x.op('MatMul', motion, change);
+  for (const steps of level.iterations) {
+    let inverse = '';
+    for (let k = 0; k < steps; k++) {
+      const moved = x.op('MatMul', x.op('MatMul', camera, motion), points);
+      const depth = x.slice(moved, 2, 3);
+      const pixels = x.op('Div', x.slice(moved, 0, 2), x.op('Max', depth, x.number(MIN_DEPTH)));
+      const margins = x.graph.node(
+        'Concat',
+        [pixels, x.op('Sub', limits, pixels), x.op('Sub', depth, x.number(MIN_DEPTH))],
+        { axis: 0 },
+      );
+      const least = x.graph.node('ReduceMin', [margins, x.graph.integers('align/axis_0', [0])], { keepdims: 1 });
+      const valid = x.graph.node('Cast', [x.op('GreaterOrEqual', least, zero)], { to: 1 });
+      const normalised = x.op('Sub', x.op('Mul', x.transpose(pixels), toGrid), x.number(1));
+      const sampled = x.graph.node('GridSample', [source, x.shape(normalised, 1, 1, n, 2)], {
+        mode: 'bilinear',
+        padding_mode: 'border',
+        align_corners: 1,
+      });
+      const residual = x.op('Sub', x.shape(sampled, 1, n), grey);
+      const relative = x.op('Mul', residual, x.number(1 / RESIDUAL_SCALE));
+      const weight = x.op('Div', valid, x.op('Add', x.op('Mul', relative, relative), x.number(1)));
+      const weightSum = x.op('Add', x.sum(weight), x.number(1));
+      if (k === 0) {
+        const h = x.op('MatMul', x.op('Mul', jacobian, weight), jacobianTransposed);
+        inverse = invertNormalMatrix(x, x.op('Div', h, weightSum));
+      }
+      const gradient = x.op('MatMul', jacobian, x.shape(x.op('Mul', weight, residual), n, 1));
+      const step = x.op('Neg', x.op('Div', x.op('MatMul', inverse, gradient), weightSum));
+      const change = x.graph.node('Concat', [smallMotion(x, step), lastRow], { axis: 0 });
+      motion = x.op('MatMul', motion, change);
+    }
   }
   return motion;
 }
@@ -236,17 +246,25 @@ function refine(x: Algebra, level: Level, intrinsics: string, start: string): st
 export function writeAlignment(graph: GraphWriter, inputs: AlignmentInputs): string {
   const x = new Algebra(graph);
   const [height, width] = [inputs.height / ALIGNMENT_SHRINK, inputs.width / ALIGNMENT_SHRINK];
-  const halve = (map: string): string =>
-    graph.node('AveragePool', [map], { kernel_shape: [2, 2], strides: [2, 2] });
+  const halve = (map: string): string => graph.node('AveragePool', [map], { kernel_shape: [2, 2], strides: [2, 2] });
   const { target, source, logDisparity, intrinsics } = inputs;
-  const quarter = { target, source, logDisparity };
-  const eighth = { target: halve(target), source: halve(source), logDisparity: halve(logDisparity) };
+  const fine = { target, source, logDisparity };
+  const coarse = { target: halve(target), source: halve(source), logDisparity: halve(logDisparity) };
   const initial = x.shape(inputs.pose, 6, 1);
   let motion = smallMotion(x, initial);
-  const { eighth: coarse, quarter: fine } = ALIGNMENT_ITERATIONS;
-  const coarseSize = { height: height / 2, width: width / 2, shrink: 2 * ALIGNMENT_SHRINK, iterations: coarse };
-  motion = refine(x, { ...eighth, ...coarseSize }, intrinsics, motion);
-  motion = refine(x, { ...quarter, height, width, shrink: ALIGNMENT_SHRINK, iterations: fine }, intrinsics, motion);
+  const coarseSize = {
+    height: height / 2,
+    width: width / 2,
+    shrink: 2 * ALIGNMENT_SHRINK,
+    iterations: ALIGNMENT_ITERATIONS.coarse,
+  };
+  motion = refine(x, { ...coarse, ...coarseSize }, intrinsics, motion);
+  motion = refine(
+    x,
+    { ...fine, height, width, shrink: ALIGNMENT_SHRINK, iterations: ALIGNMENT_ITERATIONS.fine },
+    intrinsics,
+    motion,
+  );
   const refined = vectorOf(x, motion);
 
   const answer = x.shape(inputs.pose, 6);

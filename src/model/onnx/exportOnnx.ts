@@ -15,9 +15,11 @@ import { GraphWriter } from './graphWriter';
 import { writeLayersModel, type GraphMap } from './layers';
 import { metadataToEntries, type ModelDescription } from './metadata';
 
-/** The grey image at a quarter of the size is carried at the features' stride 8: blocks of 2x2 pixels as channels. */
-const GREY_BLOCK = 2;
+/** The grey image at half the size is carried at the features' stride 8: blocks of 4x4 pixels as channels. */
+const GREY_BLOCK = 4;
 const GREY_CHANNELS = GREY_BLOCK ** 2;
+/** fx, fy, cx, cy for the network's size: the last channels of the first cell. onnxruntime-node knows no optional inputs. */
+const INTRINSICS_CHANNELS = 4;
 
 /** The bytes of the ONNX file. */
 export function buildOnnx(network: DepthNetwork, description: ModelDescription): Uint8Array {
@@ -34,19 +36,16 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
   const fused = writeFusion(graph, logDisparity.value, gradient.value, { height, width, lambda: fusionLambda });
   const depth = graph.node('Exp', [graph.node('Neg', [fused.logDisparity])]);
 
-  // What a frame hands on: its stride-8 features for the pose head, and for the alignment its grey image at a quarter of the size.
+  // What a frame hands on: its stride-8 features for the pose head, and for the alignment its grey image at half the size.
   const current = features[poseFeatureIndex];
   const { height: featureHeight, width: featureWidth } = current;
-  const featureChannels = current.channels + GREY_CHANNELS;
+  const greyChannel = current.channels;
+  const intrinsicsChannel = greyChannel + GREY_CHANNELS;
+  const featureChannels = intrinsicsChannel + INTRINSICS_CHANNELS;
   const featureShape = [1, featureHeight, featureWidth, featureChannels];
-  const quarter = { kernel_shape: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK], strides: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK] };
+  const half = { kernel_shape: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK], strides: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK] };
   const channelAxis = graph.integers('channel_axis', [1]);
-  const grey = graph.node('ReduceMean', [graph.node('AveragePool', [image.value], quarter), channelAxis]);
-  const handedOn = graph.node(
-    'Concat',
-    [current.value, graph.node('SpaceToDepth', [grey], { blocksize: GREY_BLOCK })],
-    { axis: 1 },
-  );
+  const grey = graph.node('ReduceMean', [graph.node('AveragePool', [image.value], half), channelAxis]);
   const previousFeatures = graph.input('previous_features', 'float32', featureShape);
   const before = graph.node('Transpose', [previousFeatures], { perm: [0, 3, 1, 2] });
   const channels = (from: number, to: number): string =>
@@ -56,15 +55,29 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
       graph.integers(`channel_${to}`, [to]),
       channelAxis,
     ]);
-  const [proposed] = write(network.poseHead, [{ ...current, value: channels(0, current.channels) }, current]);
-  // An input with a value of its own: who knows the camera gives its intrinsics, who does not gets those of the training.
+  const [proposed] = write(network.poseHead, [{ ...current, value: channels(0, greyChannel) }, current]);
+  // Who knows the camera writes its intrinsics into the first cell; zeros there mean the camera of the training.
+  const intrinsicsMap = channels(intrinsicsChannel, featureChannels);
+  const firstCell = graph.node('Slice', [
+    intrinsicsMap,
+    graph.integers('cell_from', [0, 0]),
+    graph.integers('cell_to', [1, 1]),
+    graph.integers('space', [2, 3]),
+  ]);
+  const given = graph.shaped(firstCell, [4]);
   const { fx, fy, cx, cy } = description.intrinsics;
-  graph.floats('intrinsics', [fx, fy, cx, cy], [4]);
+  const isGiven = graph.node('Greater', [
+    graph.node('Slice', [given, graph.integers('cell_0', [0]), graph.integers('cell_1', [1])]),
+    graph.floats('zero', [0], []),
+  ]);
+  const intrinsics = graph.node('Where', [isGiven, given, graph.floats('training_intrinsics', [fx, fy, cx, cy], [4])]);
+  const greyBlocks = graph.node('SpaceToDepth', [grey], { blocksize: GREY_BLOCK });
+  const handedOn = graph.node('Concat', [current.value, greyBlocks, intrinsicsMap], { axis: 1 });
   const egoMotion = writeAlignment(graph, {
     target: grey,
-    source: graph.node('DepthToSpace', [channels(current.channels, featureChannels)], { blocksize: GREY_BLOCK }),
-    logDisparity: graph.node('AveragePool', [graph.shaped(fused.logDisparity, [1, 1, height, width])], quarter),
-    intrinsics: graph.input('intrinsics', 'float32', [4]),
+    source: graph.node('DepthToSpace', [channels(greyChannel, intrinsicsChannel)], { blocksize: GREY_BLOCK }),
+    logDisparity: graph.node('AveragePool', [graph.shaped(fused.logDisparity, [1, 1, height, width])], half),
+    intrinsics,
     pose: proposed.value,
     height,
     width,
@@ -91,6 +104,7 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
       featureHeight,
       featureWidth,
       featureChannels,
+      intrinsicsChannel,
       fusionLambda,
       confidenceSharpness,
     }),

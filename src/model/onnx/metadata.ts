@@ -26,6 +26,8 @@ export interface OnnxMetadata extends ModelDescription {
   featureHeight: number;
   featureWidth: number;
   featureChannels: number;
+  /** First of the four channels of the features' first cell that carry fx, fy, cx, cy. */
+  intrinsicsChannel: number;
   fusionLambda: number;
   confidenceSharpness: number;
 }
@@ -44,6 +46,7 @@ export function metadataToEntries(metadata: OnnxMetadata): Map<string, string> {
       feature_height: `${metadata.featureHeight}`,
       feature_width: `${metadata.featureWidth}`,
       feature_channels: `${metadata.featureChannels}`,
+      intrinsics_channel: `${metadata.intrinsicsChannel}`,
       training_fx: `${intrinsics.fx}`,
       training_fy: `${intrinsics.fy}`,
       training_cx: `${intrinsics.cx}`,
@@ -83,6 +86,7 @@ export function metadataFromEntries(entries: ReadonlyMap<string, string>): OnnxM
     featureHeight: number('feature_height'),
     featureWidth: number('feature_width'),
     featureChannels: number('feature_channels'),
+    intrinsicsChannel: number('intrinsics_channel'),
     intrinsics: {
       fx: number('training_fx'),
       fy: number('training_fy'),

@@ -72,6 +72,7 @@ export class OnnxModel {
 
   /**
    * @param image rgb8 [height, width, 3] of any size
+   * @param previousFeatures is written to where intrinsics are given: the model takes them there
    * @param intrinsics of the camera for an image of the network's size; without them the model uses its training camera's
    */
   async run(
@@ -81,12 +82,13 @@ export class OnnxModel {
     previousFeatures: Float32Array,
     intrinsics?: PinholeParameters,
   ): Promise<ModelOutputs> {
+    if (intrinsics) {
+      const { fx, fy, cx, cy } = intrinsics;
+      previousFeatures.set([fx, fy, cx, cy], this.#featureShape[3] - 4);
+    }
     const outputs = await this.#session.run({
       image: new Tensor('uint8', image, [1, height, width, 3]),
       previous_features: new Tensor('float32', previousFeatures, this.#featureShape),
-      ...(intrinsics && {
-        intrinsics: new Tensor('float32', [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy], [4]),
-      }),
     });
     const values = (name: string): Float32Array => {
       const { data } = outputs[name];

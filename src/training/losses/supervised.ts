@@ -63,7 +63,10 @@ export const poseAlignment: LossTerm = {
   needs: 'next',
   compute({ poseFromPrevious, poseToNext, aligned }) {
     if (!poseToNext || !aligned) throw new Error('pose_alignment needs the previous and the next frame');
-    const value = tf.add(poseError(poseFromPrevious, aligned.poseFromPrevious), poseError(poseToNext, aligned.poseToNext));
+    const value = tf.add(
+      poseError(poseFromPrevious, aligned.poseFromPrevious),
+      poseError(poseToNext, aligned.poseToNext),
+    );
     return { value: tf.mul(value, 0.5) as tf.Scalar };
   },
 };
