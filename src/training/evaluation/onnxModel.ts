@@ -82,9 +82,11 @@ export class OnnxModel {
     previousFeatures: Float32Array,
     intrinsics?: PinholeParameters,
   ): Promise<ModelOutputs> {
-    if (intrinsics) {
+    const intrinsicsChannel = this.#featureShape[3] - 4;
+    // A graph with fewer channels (the tests' tiny model) does not ask for them.
+    if (intrinsics && intrinsicsChannel > 0) {
       const { fx, fy, cx, cy } = intrinsics;
-      previousFeatures.set([fx, fy, cx, cy], this.#featureShape[3] - 4);
+      previousFeatures.set([fx, fy, cx, cy], intrinsicsChannel);
     }
     const outputs = await this.#session.run({
       image: new Tensor('uint8', image, [1, height, width, 3]),
