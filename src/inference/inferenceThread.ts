@@ -31,7 +31,7 @@ function createSession(provider: ExecutionProvider): Promise<InferenceSession> {
     interOpNumThreads: 1,
     logSeverityLevel: 4, // what goes wrong is thrown; the library's own lines on stderr would only repeat it
     // Spinning threads win a fraction of a millisecond and take the cores from DDS and the shrink of the next frame.
-    extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
+    extra: { session: { intra_op: { allow_spinning: '1' }, inter_op: { allow_spinning: '0' } } },
   });
 }
 
