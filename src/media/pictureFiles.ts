@@ -1,5 +1,4 @@
 /** Pictures on disk: contact sheets, animated WebP, the path of a drive from above. */
-import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import type { Picture } from './pictures';
 
@@ -88,43 +87,4 @@ export class AnimatedWebp {
       .toFile(this.path);
     this.#frames = [];
   }
-}
-
-/**
- * Draws a path seen from above: x to the right, z (ahead at the start) upwards, in equal scale, with a dot at the start.
- * @param positions camera positions [x, z] in any one unit
- */
-export async function writeTrajectory(
-  path: string,
-  positions: readonly (readonly [x: number, z: number])[],
-  size = 640,
-): Promise<void> {
-  const finite = positions.filter((position) => position.every(Number.isFinite));
-  const points = finite.length > 0 ? finite : [[0, 0] as const];
-  const bounds = (axis: 0 | 1) => {
-    const values = points.map((point) => point[axis]);
-    return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
-  };
-  const [left, right] = bounds(0);
-  const [near, far] = bounds(1);
-  const margin = 30;
-  const scale = (size - 2 * margin) / Math.max(right - left, far - near, 1e-9);
-  const place = ([x, z]: readonly [number, number]) => [
-    (size - (right - left) * scale) / 2 + (x - left) * scale,
-    (size + (far - near) * scale) / 2 - (z - near) * scale,
-  ];
-  const line = points
-    .map((point) =>
-      place(point)
-        .map((value) => value.toFixed(1))
-        .join(','),
-    )
-    .join(' ');
-  const [startX, startY] = place(points[0]);
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size}" height="${size}">
-    <rect width="100%" height="100%" fill="white"/>
-    <polyline points="${line}" fill="none" stroke="#832681" stroke-width="3" stroke-linejoin="round"/>
-    <circle cx="${startX}" cy="${startY}" r="7" fill="#fc8961" stroke="black"/>
-  </svg>`;
-  await writeFile(path, await sharp(Buffer.from(svg)).png().toBuffer());
 }

@@ -1,7 +1,7 @@
 /** The network a recipe starts from. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { standardiseLite0 } from '../model/encoders/standardise';
-import { readLite0ImageNet } from '../model/imagenet';
+import { loadImageNetEncoder } from '../model/imagenet';
 import { DepthNetwork } from '../model/network';
 import type { BatchSource } from './trainer';
 import type { Recipe } from './recipe';
@@ -14,7 +14,7 @@ export function createNetwork(recipe: Recipe, images: BatchSource): DepthNetwork
   const { encoder, height, width, fusion_lambda: fusionLambda, pretrained } = recipe.network;
   const network = DepthNetwork.create({ encoder, height, width, seed: recipe.seed, fusionLambda });
   if (pretrained && encoder === 'lite0') {
-    network.setWeights(readLite0ImageNet());
+    loadImageNetEncoder(network);
     const { target } = images.next(STATISTICS_BATCH, height, width);
     tf.tidy(() => standardiseLite0(network, tf.tensor4d(target, [STATISTICS_BATCH, height, width, 3])));
   }

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { AnimatedWebp, writeContactSheet, writeTrajectory } from '../../src/media/pictureFiles';
+import { AnimatedWebp, writeContactSheet } from '../../src/media/pictureFiles';
 import {
   confidencePicture,
   depthPicture,
@@ -97,21 +97,4 @@ test('an animation keeps speed and order, and thins out when it gets long', asyn
   await expect(new AnimatedWebp(path, { width: 4, height: 4, framesPerSecond: 1 }).finish()).rejects.toThrow(
     /no frame to write/,
   );
-});
-
-test('a trajectory goes up the picture when the camera goes ahead', async () => {
-  const path = join(folder, 'trajectory.png');
-  await writeTrajectory(
-    path,
-    [
-      [0, 0],
-      [0, 10],
-      [Number.NaN, 3],
-    ],
-    100,
-  );
-  const { data, info } = await sharp(path).greyscale().raw().toBuffer({ resolveWithObject: true });
-  const dark = (x: number, y: number) => data[(y * info.width + x) * info.channels] < 200;
-  expect([dark(50, 35), dark(50, 50), dark(50, 10), dark(20, 50)]).toEqual([true, true, false, false]);
-  await writeTrajectory(path, [], 100);
 });
