@@ -1,4 +1,4 @@
-/** Pictures on disk: contact sheets, animated WebP, the path of a drive from above. */
+/** Pictures on disk: contact sheets, animated WebP. */
 import sharp from 'sharp';
 import type { Picture } from './pictures';
 
