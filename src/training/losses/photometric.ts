@@ -278,14 +278,14 @@ function photometricAt(level: number, name: string): LossTerm {
       let shrunk = batch;
       for (let i = 0; i < level; i++) shrunk = halfBatch(shrunk);
       const { previous, next } = shrunk;
-      if (!next || !outputs.poseToNext) throw new Error(`${name} needs the previous and the next frame`);
+      if (!next || !outputs.aligned) throw new Error(`${name} needs the previous and the next frame`);
       const sources = [
         { images: previous, later: false },
         { images: next, later: true },
       ];
       const side = 2 ** level;
       const fused = level > 0 ? tf.avgPool(outputs.fused, side, side, 'valid') : outputs.fused;
-      const { poseFromPrevious, poseToNext } = outputs.aligned ?? { ...outputs, poseToNext: outputs.poseToNext };
+      const { poseFromPrevious, poseToNext } = outputs.aligned;
       return photometricLoss(shrunk, sources, fused, [poseFromPrevious, poseToNext]);
     },
   };
