@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Publishes camera images and receives depth maps, both in this process; prints one JSON line of what it measured.
+"""Publishes camera images and receives depth maps and ego-motions, all in this process; prints one JSON line of what it measured.
 
     measure.py --image /bench/image --depth /bench/depth_node/depth --width 640 --height 480 --rate 25 --seconds 10
 
@@ -17,6 +17,7 @@ from array import array
 
 import numpy as np
 import rclpy
+from depthgrad.msg import EgoMotion
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, Image
@@ -38,6 +39,10 @@ class Measurement:
         info_topic = options.image.rsplit("/", 1)[0] + "/camera_info"
         self.info_publisher = self.node.create_publisher(CameraInfo, info_topic, reliable)
         self.subscription = self.node.create_subscription(Image, options.depth, self.on_depth, best_effort, raw=True)
+        # Read and thrown away: the node has its whole job to do, not the depth alone.
+        motion_topic = options.depth.rsplit("/", 1)[0] + "/ego_motion"
+        self.motions = 0
+        self.motion_subscription = self.node.create_subscription(EgoMotion, motion_topic, self.on_motion, best_effort, raw=True)
         self.executor = rclpy.executors.SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.images = [bytearray(serialize_message(message)) for message in pictures(options.width, options.height)]
@@ -46,6 +51,9 @@ class Measurement:
         self.published = 0
         self.received = []  # (publish time, receive time), seconds of the monotonic clock
         self.last_depth = None
+
+    def on_motion(self, _message):
+        self.motions += 1
 
     def on_depth(self, message):
         now = time.perf_counter()
@@ -104,7 +112,7 @@ class Measurement:
         play = self.paced if options.rate > 0 else self.saturated
         play(options.warmup)
         self.drain()
-        self.published, self.received = 0, []
+        self.published, self.received, self.motions = 0, [], 0
         started = time.perf_counter()
         play(options.seconds)
         seconds = time.perf_counter() - started
@@ -116,6 +124,8 @@ class Measurement:
         values = np.frombuffer(depth.data, np.float32)
         if depth.encoding != "32FC1" or values.size != depth.width * depth.height or np.isnan(values).mean() > 0.5:
             sys.exit(f"measure.py: {options.depth} is no depth map: {depth.encoding} {depth.width}x{depth.height}")
+        if self.motions < 0.9 * len(self.received):
+            sys.exit(f"measure.py: {len(self.received)} depths but {self.motions} ego-motions")
         return {
             "published": self.published,
             "received": len(self.received),

@@ -1,10 +1,18 @@
 /**
- * The worker thread behind InferenceWorker: owns the onnxruntime session (whose `run` blocks its thread) and the rolling
- * feature window, that is, the encoder's features of the frame before.
+ * The worker thread behind InferenceWorker: owns the onnxruntime sessions (whose `run` blocks its thread) and the rolling
+ * feature window, that is, the encoder's features of the frame before. Depth is reported before the ego-motion is computed.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parentPort, workerData } from 'node:worker_threads';
-import { CLOSE, type ExecutionProvider, type InferRequest, type ThreadReport, type ThreadStart } from './protocol';
+import {
+  CLOSE,
+  type EgoMotion,
+  type ExecutionProvider,
+  type InferRequest,
+  type ThreadReport,
+  type ThreadStart,
+} from './protocol';
+import { splitModel } from './splitModel';
 
 const { modelPath, modelBytes, description, executionProvider, threads, stop } = workerData as ThreadStart;
 const { height, width, featureHeight, featureWidth, featureChannels, intrinsicsChannel } = description;
@@ -24,21 +32,23 @@ function report(message: ThreadReport, transfer: ArrayBuffer[] = []): void {
   parentPort!.postMessage(message, transfer);
 }
 
-function createSession(provider: ExecutionProvider): Promise<InferenceSession> {
-  return InferenceSession.create(modelBytes, {
+function createSession(bytes: Uint8Array, provider: ExecutionProvider, threadCount: number): Promise<InferenceSession> {
+  return InferenceSession.create(bytes, {
     executionProviders: [provider],
-    intraOpNumThreads: threads,
+    intraOpNumThreads: threadCount,
     interOpNumThreads: 1,
     logSeverityLevel: 4, // what goes wrong is thrown; the library's own lines on stderr would only repeat it
-    // Spinning threads win a fraction of a millisecond and take the cores from DDS and the shrink of the next frame.
-    extra: { session: { intra_op: { allow_spinning: '1' }, inter_op: { allow_spinning: '0' } } },
+    // Spinning within a run makes it a quarter shorter; after it, the cores belong to DDS and the shrink of the next frame.
+    extra: {
+      session: { intra_op: { allow_spinning: '1' }, inter_op: { allow_spinning: '0' }, force_spinning_stop: '1' },
+    },
   });
 }
 
-async function openSession(): Promise<{ session: InferenceSession; provider: ExecutionProvider }> {
+async function openSession(bytes: Uint8Array): Promise<{ session: InferenceSession; provider: ExecutionProvider }> {
   if (executionProvider !== 'cpu') {
     try {
-      return { session: await createSession(executionProvider), provider: executionProvider };
+      return { session: await createSession(bytes, executionProvider, threads), provider: executionProvider };
     } catch (error) {
       const reason = (error as Error).message
         .split(/\n| was false\. /)
@@ -50,17 +60,33 @@ async function openSession(): Promise<{ session: InferenceSession; provider: Exe
       });
     }
   }
-  return { session: await createSession('cpu'), provider: 'cpu' };
+  return { session: await createSession(bytes, 'cpu', threads), provider: 'cpu' };
 }
 
-function checkContract(session: InferenceSession): void {
+interface Sessions {
+  depth: InferenceSession;
+  /** Undefined where the graph runs as a whole. */
+  motion: InferenceSession | undefined;
+  provider: ExecutionProvider;
+}
+
+async function openSessions(): Promise<Sessions> {
+  const parts = splitModel(modelBytes);
+  const { session: depth, provider } = await openSession(parts?.depth ?? modelBytes);
+  // A thousand operations on little data: one thread of the CPU is the fastest place for them, whatever runs the depth.
+  return { depth, motion: parts && (await createSession(parts.motion, 'cpu', 1)), provider };
+}
+
+function checkContract({ depth, motion }: Sessions): void {
   for (const [name, type] of Object.entries(CONTRACT.inputs)) {
-    const input = session.inputMetadata.find((metadata) => metadata.name === name);
+    const input = depth.inputMetadata.find((metadata) => metadata.name === name);
     if (!input) throw new Error(`the graph has no input "${name}"`);
     if (!input.isTensor || input.type !== type) throw new Error(`the graph's input "${name}" is not ${type}`);
   }
   for (const [name, shape] of Object.entries(CONTRACT.outputs)) {
-    const output = session.outputMetadata.find((metadata) => metadata.name === name);
+    const output = [...depth.outputMetadata, ...(motion?.outputMetadata ?? [])].find(
+      (metadata) => metadata.name === name,
+    );
     if (!output) throw new Error(`the graph has no output "${name}"`);
     if (!output.isTensor || output.type !== 'float32') throw new Error(`the graph's output "${name}" is not float32`);
     const agrees =
@@ -83,9 +109,9 @@ function floats(outputs: InferenceSession.ReturnType, name: string): Float32Arra
 
 async function main(): Promise<void> {
   const stopped = new Int32Array(stop);
-  const { session, provider } = await openSession();
+  const sessions = await openSessions();
   if (Atomics.load(stopped, 0) === 1) return; // nothing keeps the thread alive: it ends
-  checkContract(session);
+  checkContract(sessions);
   const noFeatures = new Tensor(
     'float32',
     new Float32Array(featureHeight * featureWidth * featureChannels),
@@ -93,51 +119,86 @@ async function main(): Promise<void> {
   );
   let previousFeatures: Tensor | undefined;
 
-  async function infer({ image, forgetPrevious, intrinsics }: InferRequest): Promise<void> {
+  async function infer({ image, forgetPrevious, wantsMotion, intrinsics }: InferRequest): Promise<void> {
     if (forgetPrevious) previousFeatures = undefined;
     const hasPrevious = previousFeatures !== undefined;
-    const features = previousFeatures ?? noFeatures;
-    writeIntrinsics(features, intrinsics);
+    const before = previousFeatures ?? noFeatures;
+    writeIntrinsics(before, intrinsics);
     const started = performance.now();
-    const outputs = await session.run({
+    const outputs = await sessions.depth.run({
       image: new Tensor('uint8', image, [1, height, width, 3]),
-      previous_features: features,
+      previous_features: before,
     });
     const runMilliseconds = performance.now() - started;
     previousFeatures = outputs['features'] as Tensor;
+    const wanted = wantsMotion && hasPrevious;
     const depth = floats(outputs, 'depth');
+    // Its buffer goes to the main thread now, and the ego-motion still needs the values.
+    const depthKept = wanted && sessions.motion ? depth.slice() : undefined;
     const gradient = floats(outputs, 'log_disparity_gradient');
     const confidence = floats(outputs, 'confidence');
-    const egoMotion = floats(outputs, 'ego_motion');
-    const inference = { depth, gradient, confidence, egoMotion, hasPrevious, runMilliseconds };
-    report({ kind: 'answer', image, inference }, [
+    report({ kind: 'depth', image, maps: { depth, gradient, confidence, hasPrevious, runMilliseconds } }, [
       image.buffer as ArrayBuffer,
       depth.buffer,
       gradient.buffer,
       confidence.buffer,
-      egoMotion.buffer,
     ]);
+    if (!wanted) reportMotion(undefined);
+    else if (!sessions.motion) reportMotion({ vector: floats(outputs, 'ego_motion'), runMilliseconds: 0 });
+    else await inferMotion(sessions.motion, depthKept!, previousFeatures, before);
+  }
+
+  async function inferMotion(
+    session: InferenceSession,
+    depth: Float32Array,
+    now: Tensor,
+    before: Tensor,
+  ): Promise<void> {
+    try {
+      const started = performance.now();
+      const outputs = await session.run({
+        depth: new Tensor('float32', depth, [1, height, width]),
+        features: now,
+        previous_features: before,
+      });
+      reportMotion({ vector: floats(outputs, 'ego_motion'), runMilliseconds: performance.now() - started });
+    } catch (error) {
+      report({ kind: 'motion failed', text: `model file ${modelPath}: ${(error as Error).message}` });
+    }
   }
 
   // The first run allocates and is several times slower; done here, no camera frame waits for it.
-  await session.run({
-    image: new Tensor('uint8', new Uint8Array(height * width * 3), [1, height, width, 3]),
-    previous_features: noFeatures,
+  const nothing = { image: new Uint8Array(height * width * 3), previous_features: noFeatures };
+  const first = await sessions.depth.run({
+    ...nothing,
+    image: new Tensor('uint8', nothing.image, [1, height, width, 3]),
   });
+  if (sessions.motion) {
+    const { depth, features } = first;
+    await sessions.motion.run({ depth, features, previous_features: noFeatures });
+  }
   if (Atomics.load(stopped, 0) === 1) return;
+
+  let lastRun = Promise.resolve(); // a frame may come while the one before is at its ego-motion: it waits here
   parentPort!.on('message', (request: InferRequest | typeof CLOSE) => {
     if (request === CLOSE) {
       parentPort!.close();
       return;
     }
-    infer(request).catch((error: Error) => {
-      previousFeatures = undefined;
-      report({ kind: 'error', image: request.image, text: `model file ${modelPath}: ${error.message}` }, [
-        request.image.buffer as ArrayBuffer,
-      ]);
-    });
+    lastRun = lastRun
+      .then(() => infer(request))
+      .catch((error: Error) => {
+        previousFeatures = undefined;
+        report({ kind: 'depth failed', image: request.image, text: `model file ${modelPath}: ${error.message}` }, [
+          request.image.buffer as ArrayBuffer,
+        ]);
+      });
   });
-  report({ kind: 'ready', executionProvider: provider });
+  report({ kind: 'ready', executionProvider: sessions.provider });
+}
+
+function reportMotion(motion: EgoMotion | undefined): void {
+  report({ kind: 'motion', motion }, motion ? [motion.vector.buffer as ArrayBuffer] : []);
 }
 
 main().catch((error: Error) => report({ kind: 'failed', text: `model file ${modelPath}: ${error.message}` }));

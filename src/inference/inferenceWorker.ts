@@ -4,14 +4,15 @@ import { Worker } from 'node:worker_threads';
 import { ModelFileError, readModelFile, type ModelDescription } from './modelFile';
 import {
   CLOSE,
+  type DepthMaps,
+  type EgoMotion,
   type ExecutionProvider,
-  type Inference,
   type InferRequest,
   type ThreadReport,
   type ThreadStart,
 } from './protocol';
 
-export type { ExecutionProvider, Inference } from './protocol';
+export type { DepthMaps, EgoMotion, ExecutionProvider } from './protocol';
 
 export interface InferenceWorkerOptions {
   readonly modelPath: string;
@@ -25,15 +26,18 @@ export interface InferenceWorkerOptions {
 }
 
 /**
- * An onnxruntime session in a worker thread, with the previous frame's features carried from call to call.
+ * The network in a worker thread, with the previous frame's features carried from call to call.
  *
- * One frame is in the network at a time; its image buffer changes hands with the call and comes back with the answer, so
- * two buffers are enough to shrink the next frame while this one is computed.
+ * One frame is in the network at a time, from the call to its depth; its ego-motion follows, before anything of the next frame. The
+ * image buffer changes hands with the call and comes back with the depth, so two buffers are enough to shrink the next frame
+ * while this one is computed.
  *
  * ```ts
  * const worker = await InferenceWorker.start({ modelPath: 'models/default.onnx' });
  * const { height, width } = worker.model;
- * const { inference, image } = await worker.infer({ image: new Uint8Array(height * width * 3), forgetPrevious: true });
+ * const request = { image: new Uint8Array(height * width * 3), forgetPrevious: false, wantsMotion: true };
+ * const { maps, image, egoMotion } = await worker.infer(request);
+ * const motion = await egoMotion;                                   // undefined: no frame before
  * await worker.close();
  * ```
  */
@@ -42,7 +46,8 @@ export class InferenceWorker {
   /** The one in use, after any fall back to the CPU. */
   readonly executionProvider: ExecutionProvider;
   readonly #thread: Worker;
-  #pending: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
+  #depth: Waiting<Answer> | undefined;
+  #motion: Waiting<EgoMotion | undefined> | undefined;
   #ended: Error | undefined;
   #exited = false;
 
@@ -102,9 +107,9 @@ export class InferenceWorker {
    */
   infer(request: InferRequest): Promise<Answer> {
     if (this.#ended) return Promise.reject(this.#ended);
-    if (this.#pending) return Promise.reject(new Error('infer: the frame before is still in the network'));
+    if (this.#depth) return Promise.reject(new Error('infer: the frame before is still in the network'));
     return new Promise((resolve, reject) => {
-      this.#pending = { resolve, reject };
+      this.#depth = { resolve, reject };
       this.#thread.postMessage(request, [request.image.buffer as ArrayBuffer]);
     });
   }
@@ -119,24 +124,41 @@ export class InferenceWorker {
   }
 
   #receive(message: ThreadReport): void {
-    const pending = this.#pending;
-    if (!pending || (message.kind !== 'answer' && message.kind !== 'error')) return;
-    this.#pending = undefined;
-    if (message.kind === 'answer') pending.resolve({ inference: message.inference, image: message.image });
-    else pending.reject(new Error(message.text));
+    const [depth, motion] = [this.#depth, this.#motion];
+    if (message.kind === 'depth') {
+      this.#depth = undefined;
+      const egoMotion = new Promise<EgoMotion | undefined>((resolve, reject) => (this.#motion = { resolve, reject }));
+      egoMotion.catch(() => undefined); // its reader may be gone
+      depth?.resolve({ maps: message.maps, image: message.image, egoMotion });
+    } else if (message.kind === 'depth failed') {
+      this.#depth = undefined;
+      depth?.reject(new Error(message.text));
+    } else if (message.kind === 'motion') {
+      motion?.resolve(message.motion);
+    } else if (message.kind === 'motion failed') {
+      motion?.reject(new Error(message.text));
+    }
   }
 
   #end(reason: Error): void {
     this.#ended ??= reason;
-    this.#pending?.reject(this.#ended);
-    this.#pending = undefined;
+    this.#depth?.reject(this.#ended);
+    this.#motion?.reject(this.#ended);
+    this.#depth = undefined;
   }
 }
 
+interface Waiting<T> {
+  resolve: (value: T) => void;
+  reject: (error: Error) => void;
+}
+
 export interface Answer {
-  readonly inference: Inference;
+  readonly maps: DepthMaps;
   /** The request's buffer, to be used again. */
   readonly image: Uint8Array;
+  /** Undefined where it was not wanted or there was no frame before. Rejects where that run failed or the worker was closed. */
+  readonly egoMotion: Promise<EgoMotion | undefined>;
 }
 
 /** The compiled thread: beside this file in dist/, or, when this file is run from source by a test, its place in dist/. */

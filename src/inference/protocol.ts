@@ -22,23 +22,30 @@ export interface InferRequest {
   readonly image: Uint8Array;
   /** True when the features of the frame before must not be used: first frame, gap, jump back, new resolution. */
   readonly forgetPrevious: boolean;
+  /** False where nobody will read the ego-motion: it is not computed then. */
+  readonly wantsMotion: boolean;
   /** fx, fy, cx, cy of the camera for an image of the network's size; undefined: those of the model's training camera. */
   readonly intrinsics?: readonly [number, number, number, number];
 }
 
-/** The network's answer for one frame, float32; shapes as in the graph contract without the leading 1. */
-export interface Inference {
+/** The first half of the network's answer for one frame, float32; shapes as in the graph contract without the leading 1. */
+export interface DepthMaps {
   /** [height][width], along Z, the model's own scale. */
   readonly depth: Float32Array;
   /** [height][width][2] forward differences du, dv of ln(1/Z). */
   readonly gradient: Float32Array;
   /** [height][width] in 0..1. */
   readonly confidence: Float32Array;
-  /** Translation x y z, then axis-angle: the current camera's pose in the previous camera's optical frame. */
-  readonly egoMotion: Float32Array;
-  /** Whether egoMotion compares two frames: false after forgetPrevious. */
+  /** Whether a frame before was there to compare with: false after forgetPrevious. */
   readonly hasPrevious: boolean;
   /** Time of session.run alone. */
+  readonly runMilliseconds: number;
+}
+
+/** The second half, computed while the first is published. */
+export interface EgoMotion {
+  /** Translation x y z, then axis-angle: the current camera's pose in the previous camera's optical frame. */
+  readonly vector: Float32Array;
   readonly runMilliseconds: number;
 }
 
@@ -46,5 +53,8 @@ export type ThreadReport =
   | { readonly kind: 'warning'; readonly text: string }
   | { readonly kind: 'ready'; readonly executionProvider: ExecutionProvider }
   | { readonly kind: 'failed'; readonly text: string }
-  | { readonly kind: 'answer'; readonly image: Uint8Array; readonly inference: Inference }
-  | { readonly kind: 'error'; readonly image: Uint8Array; readonly text: string };
+  | { readonly kind: 'depth'; readonly image: Uint8Array; readonly maps: DepthMaps }
+  | { readonly kind: 'depth failed'; readonly image: Uint8Array; readonly text: string }
+  /** Follows every 'depth'; without a motion where none was wanted or there was no frame before. */
+  | { readonly kind: 'motion'; readonly motion: EgoMotion | undefined }
+  | { readonly kind: 'motion failed'; readonly text: string };

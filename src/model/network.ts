@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { encoderByName, type EncoderName } from './encoders/index';
 import { buildDepthHead } from './heads/depth';
-import { buildGradientHead, gradientStrides } from './heads/gradient';
+import { buildGradientHead, gradientInputs } from './heads/gradient';
 import { buildPoseHead } from './heads/pose';
 import { Affine, NetworkBuilder } from './layers';
 import { startingValues } from './start';
@@ -41,7 +41,7 @@ export const poseFeatureIndex = 2;
  * ```ts
  * const network = DepthNetwork.create({ encoder: 'lite0', height: 128, width: 416, seed: 1 });
  * const features = network.encode(images);                       // images [b, h, w, 3], rgb in 0..1
- * const logDisparity = network.decodeDepth(features);            // [b, h, w, 1]
+ * const { logDisparity, gradient } = network.decode(features);   // [b, h, w, 1], [b, h, w, 2]
  * const pose = network.estimatePose(previousFeatures[2], features[2]);  // [b, 6]
  * ```
  */
@@ -51,9 +51,9 @@ export class DepthNetwork {
   readonly encoder: tf.LayersModel;
   /** The same layers up to stride 8: all that the pose head needs of a frame whose depth is not wanted. */
   readonly shallowEncoder: tf.LayersModel;
-  /** Feature maps at strides 2..32 -> log-disparity. */
+  /** Feature maps at strides 2..32 -> log-disparity, decoder's map at stride 8. */
   readonly depthHead: tf.LayersModel;
-  /** Feature maps at strides 2, 4, 8 -> gradient of log-disparity. */
+  /** Feature maps at strides 2 and 4, the depth decoder's at stride 8 -> gradient of log-disparity. */
   readonly gradientHead: tf.LayersModel;
   /** Previous and current stride-8 feature maps -> six pose numbers. */
   readonly poseHead: tf.LayersModel;
@@ -104,18 +104,11 @@ export class DepthNetwork {
     return this.shallowEncoder.apply(images, { training: true }) as tf.Tensor4D;
   }
 
-  /** @param features the encoder's five maps; @returns log-disparity u0, [b, h, w, 1] */
-  decodeDepth(features: tf.Tensor4D[]): tf.Tensor4D {
-    return this.depthHead.apply(features, { training: true }) as tf.Tensor4D;
-  }
-
-  /** @param features the encoder's maps (strides 2, 4, 8 are read); @returns gradient G, [b, h, w, 2] */
-  decodeGradient(features: tf.Tensor4D[]): tf.Tensor4D {
-    return this.gradientHead.apply(features.slice(0, gradientStrides), { training: true }) as tf.Tensor4D;
-  }
-
+  /** @param features the encoder's five maps */
   decode(features: tf.Tensor4D[]): DepthOutputs {
-    return { logDisparity: this.decodeDepth(features), gradient: this.decodeGradient(features) };
+    const [logDisparity, context] = this.depthHead.apply(features, { training: true }) as tf.Tensor4D[];
+    const gradient = this.gradientHead.apply(gradientInputs(features, context), { training: true }) as tf.Tensor4D;
+    return { logDisparity, gradient };
   }
 
   /**

@@ -1,10 +1,10 @@
 /**
  * The way of a frame through depth_node, top to bottom: image message -> checked view -> shrunk to the network's size ->
- * network (worker thread) -> depth, camera_info, gradient, confidence, ego-motion.
+ * network (worker thread) -> depth, camera_info, gradient, confidence; and, while those are on their way, ego-motion.
  */
-import { filter, map, tap, type Observable } from 'rxjs';
+import { concatMap, filter, map, tap, type Observable } from 'rxjs';
 import { AreaResizer } from '../geometry/areaResize';
-import type { Inference, InferenceWorker } from '../inference/inferenceWorker';
+import type { DepthMaps, EgoMotion, InferenceWorker } from '../inference/inferenceWorker';
 import type { DepthParameters } from './depthParameters';
 import type { DepthStatistics } from './depthStatistics';
 import { egoMotionMessage, secondsBetween, unavailableEgoMotion } from './egoMotionMessage';
@@ -58,16 +58,20 @@ interface NetworkFrame {
 }
 
 interface DepthFrame extends NetworkFrame {
-  readonly inference: Inference;
+  readonly maps: DepthMaps;
+  /** Undefined where there is none; never rejects. */
+  readonly egoMotion: Promise<EgoMotion | undefined>;
   /** Stamp of the frame the ego-motion starts from; undefined where the network compared with none. */
   readonly previousStamp: Time | undefined;
 }
 
+type MotionFrame = Omit<DepthFrame, 'egoMotion'> & { readonly egoMotion: EgoMotion | undefined };
+
 /** No pixel of the shrunk image above this byte: lens cap, dead exposure; nothing can be measured on it. */
 const BLACK_LEVEL = 15;
 
-/** Every image that comes in as one published set of maps; subscribe to run it. */
-export function depthPipeline(options: DepthPipelineOptions): Observable<DepthFrame> {
+/** Every image that comes in as one published set of maps and one ego-motion; subscribe to run it. */
+export function depthPipeline(options: DepthPipelineOptions): Observable<unknown> {
   // Network-size image buffers: one in the network, one waiting, one being filled.
   const pool: Uint8Array[] = [];
   const shrink = shrinkStage(options, pool);
@@ -79,7 +83,9 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<DepthFr
     filter((frame) => frame !== undefined),
     latestOnly(infer.run, infer.drop),
     filter((frame) => frame !== undefined),
-    tap((frame) => publish(frame)),
+    tap((frame) => publish.maps(frame)),
+    concatMap(async (frame) => ({ ...frame, egoMotion: await frame.egoMotion })),
+    tap((frame) => publish.motion(frame)),
   );
 }
 
@@ -144,7 +150,7 @@ function mapCameraInfo({ worker, cameraInfo, parameters, log, imageTopic }: Dept
 
 /** Frame through the network; decides whether it may be compared with the frame before. */
 function inferStage(
-  { worker, parameters, statistics, log, imageTopic }: DepthPipelineOptions,
+  { worker, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
   pool: Uint8Array[],
   infoOfMaps: InfoOfMaps,
 ) {
@@ -171,7 +177,7 @@ function inferStage(
       log.warn('black', `${imageTopic}: data is black; its depth is published as invalid (NaN)`);
       previous = undefined;
       pool.push(frame.image);
-      return { ...frame, inference: nothingSeen(worker), previousStamp: undefined };
+      return { ...frame, ...nothingSeen(worker), previousStamp: undefined };
     }
     const compare = comparable(frame);
     const previousStamp = compare ? previous?.header.stamp : undefined;
@@ -179,9 +185,16 @@ function inferStage(
     try {
       const k = infoOfMaps(frame)?.k;
       const intrinsics = k && ([k[0], k[4], k[2], k[5]] as const);
-      const { inference, image } = await worker.infer({ image: frame.image, forgetPrevious: !compare, intrinsics });
+      const wantsMotion = k !== undefined && parameters.publishEgoMotion && publishers.egoMotion.subscriptionCount > 0;
+      const request = { image: frame.image, forgetPrevious: !compare, wantsMotion, intrinsics };
+      const { maps, image, egoMotion } = await worker.infer(request);
       pool.push(image);
-      return { ...frame, inference, previousStamp: inference.hasPrevious ? previousStamp : undefined };
+      return {
+        ...frame,
+        maps,
+        egoMotion: egoMotion.catch(noMotion),
+        previousStamp: maps.hasPrevious ? previousStamp : undefined,
+      };
     } catch (error) {
       if (isEnding()) return undefined;
       if (worker.hasEnded) throw error;
@@ -190,6 +203,10 @@ function inferStage(
       log.warn('network', `network run failed: ${(error as Error).message}`);
       return undefined;
     }
+  };
+
+  const noMotion = (error: Error): undefined => {
+    if (!isEnding()) log.warn('ego-motion', `no ego-motion for a frame: ${error.message}`);
   };
 
   const drop = (frame: NetworkFrame): void => {
@@ -204,19 +221,19 @@ function isBlack(image: Uint8Array): boolean {
   return true;
 }
 
-function nothingSeen(worker: InferenceWorker): Inference {
+function nothingSeen(worker: InferenceWorker): Pick<DepthFrame, 'maps' | 'egoMotion'> {
   const pixels = worker.model.height * worker.model.width;
-  return {
+  const maps = {
     depth: new Float32Array(pixels).fill(NaN),
     gradient: new Float32Array(pixels * 2).fill(NaN),
     confidence: new Float32Array(pixels),
-    egoMotion: new Float32Array(6),
     hasPrevious: false,
     runMilliseconds: 0,
   };
+  return { maps, egoMotion: Promise.resolve(undefined) };
 }
 
-/** One inference as ROS messages, all with the image's own stamp and frame. */
+/** One frame's answer as ROS messages, all with the image's own stamp and frame. */
 function publishStage(
   { worker, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
   infoOfMaps: InfoOfMaps,
@@ -229,11 +246,12 @@ function publishStage(
     if (publisher.subscriptionCount > 0) publisher.publish(write(cdr.start()).take());
   };
 
-  return ({ header, inference, previousStamp, arrivedMs, ...frame }: DepthFrame): void => {
+  const maps = ({ header, maps, arrivedMs, ...frame }: DepthFrame): void => {
     const info = infoOfMaps(frame);
-    const { depth, gradient, confidence } = inference;
+    const { depth, gradient, confidence } = maps;
     markRanges(depth, confidence, parameters);
     send(publishers.depth, (cdr) => writeImage(cdr, floatImage(header, mapHeight, mapWidth, depth)));
+    statistics.published(performance.now() - arrivedMs, maps.runMilliseconds);
     if (info) {
       const published = { ...info, header };
       send(publishers.cameraInfo, (cdr) => writeCameraInfo(cdr, published));
@@ -248,15 +266,19 @@ function publishStage(
     if (parameters.publishConfidence) {
       send(publishers.confidence, (cdr) => writeImage(cdr, floatImage(header, mapHeight, mapWidth, confidence)));
     }
-    if (parameters.publishEgoMotion) {
-      const usable = info && previousStamp && inference.egoMotion.every((value) => Number.isFinite(value));
-      const motion = usable
-        ? egoMotionMessage(header, { motion: inference.egoMotion, previousStamp, quality: mean(confidence) })
-        : unavailableEgoMotion(header, previousStamp);
-      send(publishers.egoMotion, (cdr) => writeEgoMotion(cdr, motion));
-    }
-    statistics.published(performance.now() - arrivedMs, inference.runMilliseconds);
   };
+
+  const motion = ({ header, maps, egoMotion, previousStamp, ...frame }: MotionFrame): void => {
+    if (!parameters.publishEgoMotion) return;
+    if (egoMotion) statistics.motionComputed(egoMotion.runMilliseconds);
+    const vector = egoMotion?.vector;
+    const usable = vector?.every((value) => Number.isFinite(value)) && infoOfMaps(frame) && previousStamp;
+    const message = usable
+      ? egoMotionMessage(header, { motion: vector!, previousStamp, quality: mean(maps.confidence) })
+      : unavailableEgoMotion(header, previousStamp);
+    send(publishers.egoMotion, (cdr) => writeEgoMotion(cdr, message));
+  };
+  return { maps, motion };
 }
 
 /** REP 117, in place: NaN invalid, -Inf closer than the range, +Inf beyond it (the sky). */

@@ -15,6 +15,7 @@ export class DepthStatistics {
   failed = 0;
   readonly #latenciesMs: number[] = [];
   #runMs = 0;
+  #motionMs = 0;
   #framesInBefore = 0;
   #framesOutBefore = 0;
   #droppedBefore = 0;
@@ -29,7 +30,12 @@ export class DepthStatistics {
     this.framesOut++;
     this.#latenciesMs.push(latencyMs);
     if (this.#latenciesMs.length > LATENCY_WINDOW) this.#latenciesMs.shift();
-    this.#runMs = this.#runMs === 0 ? runMs : 0.95 * this.#runMs + 0.05 * runMs;
+    this.#runMs = smoothed(this.#runMs, runMs);
+  }
+
+  /** Time of one ego-motion run, which follows the depth's. */
+  motionComputed(runMs: number): void {
+    this.#motionMs = smoothed(this.#motionMs, runMs);
   }
 
   /** State for /diagnostics, as that of the node; rates are over the time since the call before. */
@@ -69,6 +75,7 @@ export class DepthStatistics {
         latency_p50_ms: p50.toFixed(2),
         latency_p95_ms: p95.toFixed(2),
         session_run_ms: this.#runMs.toFixed(2),
+        ego_motion_run_ms: this.#motionMs.toFixed(2),
         model_name: model.name,
         model_version: model.version,
         model_sha256: model.sha256,
@@ -76,6 +83,10 @@ export class DepthStatistics {
       },
     };
   }
+}
+
+function smoothed(before: number, value: number): number {
+  return before === 0 ? value : 0.95 * before + 0.05 * value;
 }
 
 /** Nearest-rank percentile of sorted values; 0 of none. */

@@ -29,8 +29,7 @@ export function forward(network: DepthNetwork, batch: TrainingBatch): TrainingOu
   const poses = batch.next
     ? network.estimatePose(tf.concat([previous, current]), tf.concat([current, network.encodeForPose(frame(2))]))
     : network.estimatePose(previous, current);
-  const logDisparity = network.decodeDepth(features);
-  const gradient = network.decodeGradient(features);
+  const { logDisparity, gradient } = network.decode(features);
   const fused = fuse(logDisparity, gradient, network.config.fusionLambda);
   const poseFromPrevious = tf.slice(poses, [0, 0], [size, 6]);
   if (!batch.next) return { logDisparity, gradient, fused, poseFromPrevious };

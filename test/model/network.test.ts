@@ -7,11 +7,8 @@ const names = Object.keys(encoders) as EncoderName[];
 function allOutputs(network: DepthNetwork, images: tf.Tensor4D): tf.Tensor[] {
   const features = network.encode(images);
   const stride8 = features[poseFeatureIndex];
-  return [
-    network.decodeDepth(features),
-    network.decodeGradient(features),
-    network.estimatePose(stride8.reverse(0), stride8),
-  ];
+  const { logDisparity, gradient } = network.decode(features);
+  return [logDisparity, gradient, network.estimatePose(stride8.reverse(0), stride8)];
 }
 
 describe.each(names)('network with encoder %s', (encoder) => {
@@ -34,8 +31,9 @@ describe.each(names)('network with encoder %s', (encoder) => {
           c,
         ]);
         expect(features.map((map) => map.shape)).toEqual(expected);
-        expect(network.decodeDepth(features).shape).toEqual([2, height, width, 1]);
-        expect(network.decodeGradient(features).shape).toEqual([2, height, width, 2]);
+        const { logDisparity, gradient } = network.decode(features);
+        expect(logDisparity.shape).toEqual([2, height, width, 1]);
+        expect(gradient.shape).toEqual([2, height, width, 2]);
         expect(network.estimatePose(features[2], features[2]).shape).toEqual([2, 6]);
       });
     }

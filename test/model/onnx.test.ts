@@ -35,7 +35,7 @@ function livelyNetwork(encoder: EncoderName, height: number, width: number): Dep
   for (const [name, values] of weights) {
     if (name.endsWith('/bias')) values.forEach((value, i) => (values[i] = value + 0.2 * (uniform() - 0.5)));
     // Not so lively a depth that neighbours differ by a hundredfold: aligning on such a map has no stable answer.
-    const factor = name.startsWith('depth/') ? 4 : 20;
+    const factor = name.startsWith('pose/') ? 20 : 4;
     if (/\/head(_[xy])?\/kernel$/.test(name)) values.forEach((value, i) => (values[i] = value * factor));
     // Phases of a depth-to-space output start equal, which would hide a wrong order.
     if (name.includes('/head')) values.forEach((value, i) => (values[i] = value * (1 + 0.5 * uniform())));

@@ -8,6 +8,8 @@ export interface TinyModelOptions {
   metadata?: Record<string, string | undefined>;
   /** Metres of a white pixel. */
   metresAtWhite?: number;
+  /** ego_motion reads the image and not the features: such a model cannot be run in two halves. Default false. */
+  inseparable?: boolean;
 }
 
 const FLOAT = onnx.TensorProto.DataType.FLOAT;
@@ -35,8 +37,9 @@ export function tinyModel(options: TinyModelOptions = {}): Uint8Array {
     node('Squeeze', ['blue', 'channel_axis'], ['confidence']),
     node('Transpose', ['rgb'], ['planes'], ['perm', [0, 3, 1, 2]]),
     node('AveragePool', ['planes'], ['blocks'], ['kernel_shape', [8, 8]], ['strides', [8, 8]]),
-    node('Transpose', ['blocks'], ['features'], ['perm', [0, 2, 3, 1]]),
-    node('Sub', ['features', 'previous_features'], ['change']),
+    node('Transpose', ['blocks'], ['blocksLast'], ['perm', [0, 2, 3, 1]]),
+    node('Identity', ['blocksLast'], ['features']),
+    node('Sub', [options.inseparable ? 'blocksLast' : 'features', 'previous_features'], ['change']),
     node('ReduceMean', ['change'], ['translation'], ['axes', [1, 2]], ['keepdims', 0]),
     node('Mul', ['translation', 'tenth'], ['axis_angle']),
     node('Concat', ['translation', 'axis_angle'], ['ego_motion'], ['axis', 1]),

@@ -4,22 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { onnx } from 'onnx-proto';
-import { ALIGNMENT_SHRINK } from '../../geometry/alignment';
 import { confidenceSharpness } from '../confidence';
-import { gradientStrides } from '../heads/gradient';
+import { gradientInputs } from '../heads/gradient';
 import { poseFeatureIndex, type DepthNetwork } from '../network';
 import { writeFileAtomically } from '../safetensors';
-import { writeAlignment } from './alignment';
+import { handedOnLayout, writeEgoMotion, writeHandedOn } from './egoMotion';
 import { writeFusion } from './fusion';
 import { GraphWriter } from './graphWriter';
 import { writeLayersModel, type GraphMap } from './layers';
 import { metadataToEntries, type ModelDescription } from './metadata';
-
-/** The grey image at half the size is carried at the features' stride 8: blocks of 4x4 pixels as channels. */
-const GREY_BLOCK = 4;
-const GREY_CHANNELS = GREY_BLOCK ** 2;
-/** fx, fy, cx, cy for the network's size: the last channels of the first cell. onnxruntime-node knows no optional inputs. */
-const INTRINSICS_CHANNELS = 4;
 
 /** The bytes of the ONNX file. */
 export function buildOnnx(network: DepthNetwork, description: ModelDescription): Uint8Array {
@@ -31,57 +24,10 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
 
   const image = writeImage(graph, height, width);
   const features = write(network.encoder, [image]);
-  const [logDisparity] = write(network.depthHead, features);
-  const [gradient] = write(network.gradientHead, features.slice(0, gradientStrides));
+  const [logDisparity, context] = write(network.depthHead, features);
+  const [gradient] = write(network.gradientHead, gradientInputs(features, context));
   const fused = writeFusion(graph, logDisparity.value, gradient.value, { height, width, lambda: fusionLambda });
   const depth = graph.node('Exp', [graph.node('Neg', [fused.logDisparity])]);
-
-  // What a frame hands on: its stride-8 features for the pose head, and for the alignment its grey image at half the size.
-  const current = features[poseFeatureIndex];
-  const { height: featureHeight, width: featureWidth } = current;
-  const greyChannel = current.channels;
-  const intrinsicsChannel = greyChannel + GREY_CHANNELS;
-  const featureChannels = intrinsicsChannel + INTRINSICS_CHANNELS;
-  const featureShape = [1, featureHeight, featureWidth, featureChannels];
-  const half = { kernel_shape: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK], strides: [ALIGNMENT_SHRINK, ALIGNMENT_SHRINK] };
-  const channelAxis = graph.integers('channel_axis', [1]);
-  const grey = graph.node('ReduceMean', [graph.node('AveragePool', [image.value], half), channelAxis]);
-  const previousFeatures = graph.input('previous_features', 'float32', featureShape);
-  const before = graph.node('Transpose', [previousFeatures], { perm: [0, 3, 1, 2] });
-  const channels = (from: number, to: number): string =>
-    graph.node('Slice', [
-      before,
-      graph.integers(`channel_${from}`, [from]),
-      graph.integers(`channel_${to}`, [to]),
-      channelAxis,
-    ]);
-  const [proposed] = write(network.poseHead, [{ ...current, value: channels(0, greyChannel) }, current]);
-  // Who knows the camera writes its intrinsics into the first cell; zeros there mean the camera of the training.
-  const intrinsicsMap = channels(intrinsicsChannel, featureChannels);
-  const firstCell = graph.node('Slice', [
-    intrinsicsMap,
-    graph.integers('cell_from', [0, 0]),
-    graph.integers('cell_to', [1, 1]),
-    graph.integers('space', [2, 3]),
-  ]);
-  const given = graph.shaped(firstCell, [4]);
-  const { fx, fy, cx, cy } = description.intrinsics;
-  const isGiven = graph.node('Greater', [
-    graph.node('Slice', [given, graph.integers('cell_0', [0]), graph.integers('cell_1', [1])]),
-    graph.floats('zero', [0], []),
-  ]);
-  const intrinsics = graph.node('Where', [isGiven, given, graph.floats('training_intrinsics', [fx, fy, cx, cy], [4])]);
-  const greyBlocks = graph.node('SpaceToDepth', [grey], { blocksize: GREY_BLOCK });
-  const handedOn = graph.node('Concat', [current.value, greyBlocks, intrinsicsMap], { axis: 1 });
-  const egoMotion = writeAlignment(graph, {
-    target: grey,
-    source: graph.node('DepthToSpace', [channels(greyChannel, intrinsicsChannel)], { blocksize: GREY_BLOCK }),
-    logDisparity: graph.node('AveragePool', [graph.shaped(fused.logDisparity, [1, 1, height, width])], half),
-    intrinsics,
-    pose: proposed.value,
-    height,
-    width,
-  });
 
   const planeShape = graph.integers('one_plane', [1, height, width]);
   graph.output(graph.node('Reshape', [depth, planeShape], {}, 'depth'), [1, height, width]);
@@ -92,8 +38,12 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
     2,
   ]);
   graph.output(graph.node('Reshape', [fused.confidence, planeShape], {}, 'confidence'), [1, height, width]);
-  graph.output(graph.node('Identity', [egoMotion], {}, 'ego_motion'), [1, 6]);
-  graph.output(graph.node('Transpose', [handedOn], { perm: [0, 2, 3, 1] }, 'features'), featureShape);
+
+  const current = features[poseFeatureIndex];
+  const layout = handedOnLayout(current);
+  graph.input('previous_features', 'float32', layout.shape);
+  writeHandedOn(graph, layout, image.value, current.value);
+  writeEgoMotion(graph, layout, network, description.intrinsics);
 
   return graph.finish(
     metadataToEntries({
@@ -101,10 +51,10 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
       encoder,
       height,
       width,
-      featureHeight,
-      featureWidth,
-      featureChannels,
-      intrinsicsChannel,
+      featureHeight: layout.height,
+      featureWidth: layout.width,
+      featureChannels: layout.channels,
+      intrinsicsChannel: layout.intrinsicsChannel,
       fusionLambda,
       confidenceSharpness,
     }),
