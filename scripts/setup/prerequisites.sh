@@ -14,9 +14,9 @@ need() { # WHAT HOW
 has() { command -v "$1" >/dev/null 2>&1; }
 
 if ! has node; then
-  need "node (Node.js 20.19 or newer)" "sudo apt install nodejs npm, or a release from nodejs.org where the distribution's is older"
-elif ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
-  need "Node.js 20.19 or newer (node is $(node -v))" "a newer release from nodejs.org or nvm (nvm install 20)"
+  need "node (Node.js 20.20 or newer)" "sudo apt install nodejs npm, or a release from nodejs.org where the distribution's is older"
+elif ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 20) ? 0 : 1)'; then
+  need "Node.js 20.20 or newer (node is $(node -v))" "a newer release from nodejs.org or nvm (nvm install 20)"
 fi
 has npm || need "npm" "sudo apt install npm"
 has g++ || need "g++ (a C++17 compiler)" "sudo apt install g++"

@@ -81,7 +81,7 @@ async function writeFrames(file: string, samples: readonly Sample[], range: Dept
   if (rows.length === 0)
     throw new Error(`${file}: no frame was seen whole (image, depth, gradient and confidence of one stamp)`);
   const { width, height } = rows[0][0];
-  await writeContactSheet(file, rows, width, height);
+  await writeContactSheet(file, rows, width, height, ['camera', 'depth', 'depth gradient', 'confidence']);
 }
 
 /** The camera above its depth, in the drive's own time. */

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { init, type EChartsOption } from 'echarts';
 import sharp from 'sharp';
-import { FONT, provideFonts } from './fonts';
+import { FONT, provideFonts } from '../media/fonts';
 
 export const PLOT_WIDTH = 900;
 export const PLOT_HEIGHT = 940;

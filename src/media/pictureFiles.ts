@@ -1,8 +1,10 @@
 /** Pictures on disk: contact sheets, animated WebP. */
 import sharp from 'sharp';
+import { FONT, provideFonts } from './fonts';
 import type { Picture } from './pictures';
 
 const GAP = 4;
+const TITLE_HEIGHT = 28;
 
 function fromPicture({ data, width, height }: Picture): sharp.Sharp {
   return sharp(data, { raw: { width, height, channels: 3 } });
@@ -11,30 +13,40 @@ function fromPicture({ data, width, height }: Picture): sharp.Sharp {
 /**
  * Writes a grid of pictures, every one resized to one cell, as PNG (or what the path's ending says).
  * @param rows pictures from top to bottom; a short row leaves its end black
+ * @param titles of the columns, above them; none: no room is left for them
  */
 export async function writeContactSheet(
   path: string,
   rows: readonly (readonly Picture[])[],
   cellWidth: number,
   cellHeight: number,
+  titles: readonly string[] = [],
 ): Promise<void> {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   if (columns === 0) throw new RangeError(`${path}: a contact sheet of no pictures`);
+  const top = titles.length > 0 ? TITLE_HEIGHT : 0;
   const cells = await Promise.all(
     rows.flatMap((row, r) =>
       row.map(async (picture, c) => ({
         input: await fromPicture(picture).resize(cellWidth, cellHeight, { fit: 'fill' }).raw().toBuffer(),
         raw: { width: cellWidth, height: cellHeight, channels: 3 as const },
         left: c * (cellWidth + GAP),
-        top: r * (cellHeight + GAP),
+        top: top + r * (cellHeight + GAP),
       })),
     ),
   );
   const width = columns * (cellWidth + GAP) - GAP;
-  const height = rows.length * (cellHeight + GAP) - GAP;
+  const height = top + rows.length * (cellHeight + GAP) - GAP;
+  const heads = titles.map((title, c) => ({ input: titleSvg(title, cellWidth), left: c * (cellWidth + GAP), top: 0 }));
+  if (heads.length > 0) provideFonts();
   await sharp({ create: { width, height, channels: 3, background: 'black' } })
-    .composite(cells)
+    .composite([...cells, ...heads])
     .toFile(path);
+}
+
+function titleSvg(title: string, width: number): Buffer {
+  const text = `<text x="4" y="20" font-family="${FONT}" font-size="16" fill="white">${title}</text>`;
+  return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${TITLE_HEIGHT}">${text}</svg>`);
 }
 
 export interface AnimationOptions {

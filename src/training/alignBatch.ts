@@ -6,45 +6,44 @@ import { ALIGNMENT_SHRINK, alignmentLevels, alignPose, blockMeans } from '../geo
 import { fromVector6, inverse, toVector6 } from '../geometry/se3';
 import type { TrainingBatch } from './losses/loss';
 
+/** A neighbour of the batch's targets, and the head's answer for it. */
+export interface Neighbour {
+  /** [b,h,w,3] */
+  images: Float32Array;
+  /** [b,6], the later camera's pose in the earlier camera's frame. */
+  poses: Float32Array;
+  /** Whether `images` are the later frames (then the target is the earlier one). */
+  later: boolean;
+}
+
 /**
  * @param logDisparity of the targets [b,h,w]
- * @param poses [b,6], the later camera's pose in the earlier camera's frame
- * @param later whether `images` [b,h,w,3] are the later frames (then the target is the earlier one)
- * @returns refined poses, as `poses`; a sample whose alignment failed keeps the head's
+ * @returns refined poses per neighbour; a sample whose alignment failed keeps the head's
  */
 export function alignBatch(
   batch: TrainingBatch,
-  images: Float32Array,
   logDisparity: Float32Array,
-  poses: Float32Array,
-  later: boolean,
-): Float32Array {
+  neighbours: readonly Neighbour[],
+): Float32Array[] {
   const { size, height, width } = batch;
   const pixels = height * width;
-  const refined = Float32Array.from(poses);
+  const refined = neighbours.map(({ poses }) => Float32Array.from(poses));
   for (let b = 0; b < size; b++) {
     const grey = (all: Float32Array): Float32Array =>
       blockMeans(all.subarray(3 * b * pixels, 3 * (b + 1) * pixels), height, width, 3, ALIGNMENT_SHRINK);
-    const levels = alignmentLevels(
-      {
-        height: height / ALIGNMENT_SHRINK,
-        width: width / ALIGNMENT_SHRINK,
-        target: grey(batch.target),
-        source: grey(images),
-        logDisparity: blockMeans(
-          logDisparity.subarray(b * pixels, (b + 1) * pixels),
-          height,
-          width,
-          1,
-          ALIGNMENT_SHRINK,
-        ),
-      },
-      batch.intrinsics[b],
-    );
-    const answer = poses.subarray(6 * b, 6 * b + 6);
-    const initial = later ? toVector6(inverse(fromVector6(answer))) : answer;
-    const found = alignPose(initial, levels);
-    refined.set(later ? toVector6(inverse(fromVector6(found))) : found, 6 * b);
+    const halves = {
+      height: height / ALIGNMENT_SHRINK,
+      width: width / ALIGNMENT_SHRINK,
+      target: grey(batch.target),
+      logDisparity: blockMeans(logDisparity.subarray(b * pixels, (b + 1) * pixels), height, width, 1, ALIGNMENT_SHRINK),
+    };
+    neighbours.forEach(({ images, poses, later }, k) => {
+      const levels = alignmentLevels({ ...halves, source: grey(images) }, batch.intrinsics[b]);
+      const answer = poses.subarray(6 * b, 6 * b + 6);
+      const initial = later ? toVector6(inverse(fromVector6(answer))) : answer;
+      const found = alignPose(initial, levels);
+      refined[k].set(later ? toVector6(inverse(fromVector6(found))) : found, 6 * b);
+    });
   }
   return refined;
 }

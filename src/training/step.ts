@@ -45,13 +45,12 @@ function alignedPoses(
   poseFromPrevious: tf.Tensor2D,
   poseToNext: tf.Tensor2D,
 ): TrainingOutputs['aligned'] {
-  const u = fused.dataSync<'float32'>();
-  const refine = (images: Float32Array, pose: tf.Tensor2D, later: boolean): tf.Tensor2D =>
-    tf.tensor2d(alignBatch(batch, images, u, pose.dataSync<'float32'>(), later), [batch.size, 6]);
-  return {
-    poseFromPrevious: refine(batch.previous, poseFromPrevious, false),
-    poseToNext: refine(next, poseToNext, true),
-  };
+  const poses = (tensor: tf.Tensor2D): Float32Array => tensor.dataSync<'float32'>();
+  const [fromPrevious, toNext] = alignBatch(batch, fused.dataSync<'float32'>(), [
+    { images: batch.previous, poses: poses(poseFromPrevious), later: false },
+    { images: next, poses: poses(poseToNext), later: true },
+  ]).map((refined) => tf.tensor2d(refined, [batch.size, 6]));
+  return { poseFromPrevious: fromPrevious, poseToNext: toNext };
 }
 
 /**

@@ -78,6 +78,22 @@ test('a contact sheet has its pictures where they belong', async () => {
   await expect(writeContactSheet(path, [], 20, 10)).rejects.toThrow(/no pictures/);
 });
 
+test('a contact sheet with titles has white letters above its columns', async () => {
+  const path = join(folder, 'titled.png');
+  const blue = flat(8, 4, [0, 0, 255]);
+  await writeContactSheet(path, [[blue, blue]], 80, 40, ['camera', 'depth']);
+  const { data, info } = await sharp(path).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const top = info.height - 40;
+  const whites = (from: number, to: number): number => {
+    let count = 0;
+    for (let y = 0; y < top; y++) for (let x = from; x < to; x++) if (data[3 * (y * info.width + x)] > 200) count++;
+    return count;
+  };
+  expect(top).toBeGreaterThan(16);
+  expect([whites(0, 80) > 20, whites(84, 164) > 20]).toEqual([true, true]);
+  expect(whites(0, 80)).not.toBe(whites(84, 164));
+});
+
 test('an animation keeps speed and order, and thins out when it gets long', async () => {
   const path = join(folder, 'depth.webp');
   const animation = new AnimatedWebp(path, { width: 16, height: 12, framesPerSecond: 20, maxFrames: 8 });

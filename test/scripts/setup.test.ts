@@ -102,7 +102,7 @@ function pathWithout(...leftOut: string[]): string {
   test('name a Node.js that is too old', () => {
     const PATH = pathWithout('node');
     writeFileSync(join(PATH, 'node'), '#!/bin/sh\n[ "$1" = -v ] && echo v18.19.0\nexit 1\n', { mode: 0o755 });
-    expect(check(PATH).stderr).toContain('Node.js 20.19 or newer (node is v18.19.0)');
+    expect(check(PATH).stderr).toContain('Node.js 20.20 or newer (node is v18.19.0)');
   });
 
   test('name a cache folder that cannot be written', () => {
