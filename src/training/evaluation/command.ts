@@ -20,6 +20,7 @@ interface EvaluateFlags {
   baseline?: 'constant' | 'ground-plane';
   dataset?: string;
   heldout?: string[];
+  part: 'heldOut' | 'train';
   camera: string;
   strides: number[];
   every: number;
@@ -118,6 +119,11 @@ export function registerEvaluate(program: Command): void {
     .addOption(new Option('--baseline <name>', 'measure this instead of a model').choices(['constant', 'ground-plane']))
     .option('--dataset <dir>', 'folder with image/, depth/ (16-bit png) and calib.yaml')
     .option('--heldout [videos...]', `last fifth of these drives (default: ${SAMPLE_DRIVES.join(', ')})`)
+    .addOption(
+      new Option('--part <part>', 'of the drives; settle choices on train, or the held-out part is none any more')
+        .choices(['heldOut', 'train'])
+        .default('heldOut'),
+    )
     .option('--camera <yaml>', 'camera file of the drives', SAMPLE_CAMERA)
     .option(
       '--strides <list>',
@@ -125,7 +131,7 @@ export function registerEvaluate(program: Command): void {
       (text) => text.split(',').map(positiveInteger),
       [1, 2, 3],
     )
-    .option('--every <n>', 'take every n-th held-out frame', positiveInteger, 5)
+    .option('--every <n>', 'take every n-th frame of the part', positiveInteger, 5)
     .option('--min-depth <m>', 'nearest ground truth counted', positive, EIGEN_PROTOCOL.minDepth)
     .option('--max-depth <m>', 'farthest ground truth counted; 10 indoors', positive, EIGEN_PROTOCOL.maxDepth)
     .addOption(new Option('--crop <part>', 'part of the image counted').choices(['garg', 'none']).default('garg'))

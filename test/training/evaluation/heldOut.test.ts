@@ -131,10 +131,18 @@ describe('a model on drives', () => {
     expect(even.unwarped_error).toBeCloseTo(0, 6);
   });
 
+  test('on the part trained on nothing of the last fifth is read', async () => {
+    const reads: number[] = [];
+    const drives = [drive('still', 100, () => 100, reads)];
+    await evaluateHeldOut(model, drives, { strides: [1], part: 'train', every: 10 });
+    expect(Math.min(...reads)).toBe(0);
+    expect(Math.max(...reads)).toBeLessThan(80);
+  });
+
   test('a drive too short for the strides is named', async () => {
     const short = drive('short', 10, () => 100);
     await expect(evaluateHeldOut(model, [short], { strides: [3] })).rejects.toThrow(
-      /short: its held-out part has only 2 frames/,
+      /short: its heldOut part has only 2 frames/,
     );
   });
 });
