@@ -6,11 +6,14 @@ import * as tf from '@tensorflow/tfjs-node-gpu';
 
 /** A disagreement of 0.035 (3.5 % of depth per pixel), both axes together, halves the confidence. */
 export const confidenceSharpness = 20;
-/** Side in pixels of the square that disagreement is averaged over. */
-export const confidenceWindow = 5;
+/**
+ * Side in pixels of the square that disagreement is averaged over. Even: the heads' last step is a depth-to-space by two, whose four
+ * phases differ a little, and an even window weighs them alike. Its extra row and column are below and to the right.
+ */
+export const confidenceWindow = 6;
 
 /**
- * exp(-k * mean over 5x5 of (|du u0 - G_u| + |dv u0 - G_v|)); the mean counts pixels inside the image only, and the last
+ * exp(-k * mean over 6x6 of (|du u0 - G_u| + |dv u0 - G_v|)); the mean counts pixels inside the image only, and the last
  * column (row), which has no neighbour to differ from, agrees by definition.
  *
  * @param logDisparity u0, [b, h, w, 1]

@@ -58,10 +58,11 @@ export function writeFusion(
   const bothAxes = graph.node('ReduceSum', [graph.node('Abs', [disagreement]), graph.integers('channel_axis', [1])], {
     keepdims: 1,
   });
-  const half = confidenceWindow >> 1;
+  const before = (confidenceWindow - 1) >> 1;
+  const after = confidenceWindow - 1 - before;
   const mean = graph.node('AveragePool', [bothAxes], {
     kernel_shape: [confidenceWindow, confidenceWindow],
-    pads: [half, half, half, half],
+    pads: [before, before, after, after],
     count_include_pad: 0,
   });
   const sharpness = graph.floats('confidence/minus_sharpness', [-confidenceSharpness], []);
