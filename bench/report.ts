@@ -33,10 +33,15 @@ export interface Soak {
   /** Share of the published images without a depth, wherever they were lost. */
   readonly dropped_share: number;
   readonly latency_ms: Percentiles;
-  /** Resident memory in MiB. */
-  readonly rss_mib: Readonly<Record<'depth_node' | 'replay_node', { start: number; end: number; most: number }>>;
+  readonly rss_mib: Readonly<Record<'depth_node' | 'replay_node', ResidentMemory>>;
   /** Processor seconds per second. */
   readonly cores_used: Readonly<Record<'depth_node' | 'replay_node', number>>;
+}
+
+/** MiB. Garbage collection makes a saw of it, so the means of the four quarters of the time say whether it grows. */
+export interface ResidentMemory {
+  readonly quarters: readonly number[];
+  readonly most: number;
 }
 
 export interface BenchReport {

@@ -6,7 +6,7 @@ import { NodeProcess, nodeCommand } from '../src/demo/nodeProcess';
 import { hundredth, percentiles } from '../src/demo/percentiles';
 import { resolveSource } from '../src/demo/sources';
 import { packageRoot } from '../src/paths';
-import type { Soak } from './report';
+import type { ResidentMemory, Soak } from './report';
 
 const NAMESPACE = '/bench_soak';
 const FIRST_DEPTH_LIMIT_MS = 30_000;
@@ -73,11 +73,6 @@ export async function measureSoak({ seconds, modelPath, threads }: SoakOptions):
     // What is published meanwhile is left out of both counts by the stamps' order: at most the frames of ON_THE_WAY_MS.
     const late = observer.cameraInfos - before.published - published;
     const depths = Math.min(published, observer.depths - before.depths - late);
-    const memory = (values: number[]) => ({
-      start: values[0],
-      end: values[values.length - 1],
-      most: Math.max(...values),
-    });
     return {
       seconds: hundredth(measuredSeconds),
       image: '1280x720 rgb8, replay_node and depth_node',
@@ -97,6 +92,14 @@ export async function measureSoak({ seconds, modelPath, threads }: SoakOptions):
     observer.close();
     await Promise.all(processes.map((process) => process.stop()));
   }
+}
+
+function memory(values: readonly number[]): ResidentMemory {
+  const mean = (part: readonly number[]): number =>
+    Math.round(part.reduce((sum, value) => sum + value, 0) / part.length);
+  const border = (quarter: number): number => Math.round((quarter * values.length) / 4);
+  const quarters = [0, 1, 2, 3].map((quarter) => mean(values.slice(border(quarter), border(quarter + 1))));
+  return { quarters, most: Math.max(...values) };
 }
 
 async function residentMebibytes({ pid }: NodeProcess): Promise<number> {

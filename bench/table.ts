@@ -1,7 +1,7 @@
 /** The tables of docs/benchmarks.md, made from the bench's JSON. */
 import type { Percentiles } from '../src/demo/percentiles';
 import { alignedTable, replaceBetween, type Marks } from './markdown';
-import type { BenchReport, Soak } from './report';
+import type { BenchReport, ResidentMemory, Soak } from './report';
 
 const MARKS: Marks = {
   begin: '<!-- bench:begin (npm run bench writes what is between these two marks) -->',
@@ -45,8 +45,10 @@ export function benchTable(report: BenchReport): string {
 
 function soakTable(soak: Soak): string[] {
   const { depth_node: depthNode, replay_node: replayNode } = soak.rss_mib;
-  const memory = ({ start, end, most }: { start: number; end: number; most: number }): string =>
-    `${start} -> ${end} MiB (most ${most})`;
+  const memory = ({ quarters, most }: ResidentMemory): string => `${quarters.join(', ')} MiB (most ${most})`;
+  // The first quarter may still be filling buffers.
+  const flat = ({ quarters }: ResidentMemory): string =>
+    `flat, last within 5 % of second: ${verdict(Math.abs(quarters[3] / quarters[1] - 1) < 0.05)}`;
   return alignedTable(
     [`${soak.image}, ${soak.seconds.toFixed(0)} s`, 'measured', 'asked for'],
     [
@@ -61,8 +63,8 @@ function soakTable(soak: Soak): string[] {
         `${soak.latency_ms.p50.toFixed(1)} / ${soak.latency_ms.p95.toFixed(1)} ms`,
         '',
       ],
-      ['memory of depth_node', memory(depthNode), 'flat'],
-      ['memory of replay_node', memory(replayNode), 'flat'],
+      ['memory of depth_node, means of quarters', memory(depthNode), flat(depthNode)],
+      ['memory of replay_node, means of quarters', memory(replayNode), flat(replayNode)],
       ['cores used, depth_node / replay_node', `${soak.cores_used.depth_node} / ${soak.cores_used.replay_node}`, ''],
     ],
   );
