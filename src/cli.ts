@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { registerExport } from './training/exportCommand';
-import { registerEvaluate, registerPrepare } from './training/evaluation';
+import { registerEvaluate } from './training/evaluation';
+import { registerPrepare } from './training/prepareCommand';
 import { registerTrain } from './training/trainCommand';
 
 const program = new Command('depthgrad').description('Depth, depth gradient and ego-motion from one moving camera');

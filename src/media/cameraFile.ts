@@ -15,6 +15,7 @@ const cameraSchema = z.object({
   fps: z.number().positive().optional(),
   usable_rows: z.int().positive().optional(),
   depth_scale_per_m: z.number().positive().optional(),
+  stereo_baseline_m: z.number().positive().optional(),
 });
 
 export interface CameraFile {
@@ -26,6 +27,8 @@ export interface CameraFile {
   readonly usableRows?: number;
   /** Steps of a 16-bit depth image per metre. */
   readonly depthScalePerMeter?: number;
+  /** Distance between the cameras of a rectified stereo pair. */
+  readonly baselineMeters?: number;
 }
 
 /** @throws Error naming the file and the field that is missing or wrong */
@@ -58,5 +61,6 @@ export async function readCameraFile(path: string): Promise<CameraFile> {
     framesPerSecond: camera.fps,
     usableRows: camera.usable_rows,
     depthScalePerMeter: camera.depth_scale_per_m,
+    baselineMeters: camera.stereo_baseline_m,
   };
 }

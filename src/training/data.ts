@@ -2,17 +2,21 @@
 import { preparedFolder, resolveFile } from '../paths';
 import { DriveBatches } from './batches/drives';
 import { SyntheticBatches } from './batches/synthetic';
+import { openRecording } from './datasets/openRecording';
+import { prepare } from './datasets/prepare';
 import { openSyntheticSet } from './datasets/syntheticSet';
-import { prepare } from './datasets/video';
 import type { Random } from './random';
 import type { Recipe } from './recipe';
 import type { BatchSource, DataSetName } from './trainer';
 
 async function openDrives(recipe: Recipe, random: Random): Promise<BatchSource> {
   const { drives, camera, strides, min_motion: minMotion, min_crop: minCrop } = recipe.data;
-  const videos = [];
-  for (const drive of drives) videos.push(await prepare(resolveFile(drive), resolveFile(camera), preparedFolder()));
-  return new DriveBatches(videos, { strides, minMotion, minCrop }, random);
+  const cameraFile = resolveFile(camera);
+  const prepared = [];
+  for (const drive of drives) {
+    prepared.push(await prepare(await openRecording(resolveFile(drive), { cameraFile }), preparedFolder()));
+  }
+  return new DriveBatches(prepared, { strides, minMotion, minCrop }, random);
 }
 
 /** The data sets the recipe's stages take a share of, prepared first where they are not in the cache yet. */

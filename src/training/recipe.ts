@@ -40,8 +40,9 @@ const recipeSchema = z.strictObject({
     fusion_lambda: z.number().positive().default(0.1),
   }),
   data: z.strictObject({
-    /** Video files; a bare name is looked for in the fetched sample drive. */
+    /** Recordings of any layout of datasets/openRecording.ts; a bare name is looked for in the fetched sample drive. */
     drives: z.array(z.string()).default([]),
+    /** Camera file of videos, and of pictures without a calib.yaml; the other layouts bring their own calibration. */
     camera: z.string().default('config/cameras/udacity.yaml'),
     /** Distances in frames between the target and its sources, drawn evenly. */
     strides: z.array(z.int().positive()).default([1]),

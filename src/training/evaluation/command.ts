@@ -1,10 +1,13 @@
-/** `depthgrad evaluate` and `depthgrad prepare`. */
+/** `depthgrad evaluate`. */
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { readCameraFile } from '../../media/cameraFile';
 import { preparedFolder, resolveFile } from '../../paths';
-import { prepare, type PreparedVideo } from '../datasets/video';
+import { openRecording } from '../datasets/openRecording';
+import { prepare } from '../datasets/prepare';
+import type { PreparedDrive } from '../datasets/prepared';
+import { positive, positiveInteger, SAMPLE_CAMERA, SAMPLE_DRIVES } from '../flags';
 import {
   constantPredictor,
   evaluateModel,
@@ -29,27 +32,6 @@ interface EvaluateFlags {
   crop: 'garg' | 'none';
   threads: number;
   format: 'json' | 'text';
-}
-
-interface PrepareFlags {
-  camera: string;
-  width: number;
-  height: number;
-}
-
-const SAMPLE_DRIVES = ['project_video03.mp4', 'challenge02.mp4', 'challenge03.mp4'];
-const SAMPLE_CAMERA = 'config/cameras/udacity.yaml';
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('a number above 0 is needed');
-  return value;
-}
-
-function positiveInteger(text: string): number {
-  const value = positive(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('a whole number is needed');
-  return value;
 }
 
 async function withBar<T>(
@@ -104,10 +86,11 @@ async function measure(flags: EvaluateFlags): Promise<object> {
     });
   }
   if (model === undefined) throw new Error('--heldout measures models only: a baseline has no ego-motion');
-  const videos = heldout?.length ? heldout : SAMPLE_DRIVES;
-  const drives: PreparedVideo[] = [];
-  for (const video of videos)
-    drives.push(await prepare(resolveFile(video), resolveFile(flags.camera), preparedFolder()));
+  const cameraFile = resolveFile(flags.camera);
+  const drives: PreparedDrive[] = [];
+  for (const path of heldout?.length ? heldout : SAMPLE_DRIVES) {
+    drives.push(await prepare(await openRecording(resolveFile(path), { cameraFile }), preparedFolder()));
+  }
   return withBar('evaluate', (onFrame) => evaluateHeldOut(model, drives, { ...flags, onFrame }));
 }
 
@@ -118,13 +101,13 @@ export function registerEvaluate(program: Command): void {
     .option('--model <file>', 'model as depthgrad export writes it')
     .addOption(new Option('--baseline <name>', 'measure this instead of a model').choices(['constant', 'ground-plane']))
     .option('--dataset <dir>', 'folder with image/, depth/ (16-bit png) and calib.yaml')
-    .option('--heldout [videos...]', `last fifth of these drives (default: ${SAMPLE_DRIVES.join(', ')})`)
+    .option('--heldout [recordings...]', `last fifth of these drives (default: ${SAMPLE_DRIVES.join(', ')})`)
     .addOption(
       new Option('--part <part>', 'of the drives; settle choices on train, or the held-out part is none any more')
         .choices(['heldOut', 'train'])
         .default('heldOut'),
     )
-    .option('--camera <yaml>', 'camera file of the drives', SAMPLE_CAMERA)
+    .option('--camera <yaml>', 'camera file of the drives that are videos', SAMPLE_CAMERA)
     .option(
       '--strides <list>',
       'frames between source and target',
@@ -141,25 +124,5 @@ export function registerEvaluate(program: Command): void {
       // A bare --heldout arrives as true.
       const heldout = (flags.heldout as unknown) === true ? [] : flags.heldout;
       print(await measure({ ...flags, heldout }), flags.format);
-    });
-}
-
-export function registerPrepare(program: Command): void {
-  program
-    .command('prepare')
-    .description('undistort, crop and shrink drives into the cache, as training reads them')
-    .argument('[videos...]', 'video files; a bare name is looked for in the sample drive', SAMPLE_DRIVES)
-    .option('--camera <yaml>', 'camera file of the videos; scripts/calibrate.py makes one', SAMPLE_CAMERA)
-    .option('--width <pixels>', 'of the frames written', positiveInteger, 416)
-    .option('--height <pixels>', 'of the frames written', positiveInteger, 216)
-    .action(async (videos: string[], { camera, ...size }: PrepareFlags) => {
-      for (const video of videos) {
-        const drive = await prepare(resolveFile(video), resolveFile(camera), preparedFolder(), size);
-        const { train, heldOut } = drive.split();
-        console.log(
-          `${drive.folder}: ${drive.count} frames of ${drive.width}x${drive.height}, trained on ${train[1]}, ${heldOut[1] - heldOut[0]} held out`,
-        );
-        drive.close();
-      }
     });
 }

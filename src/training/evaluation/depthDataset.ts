@@ -1,12 +1,9 @@
 /** A dataset folder with ground-truth depth: image/*.jpg, depth/*.png of the same names, calib.yaml. */
 import { stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import sharp from 'sharp';
 import { readCameraFile, type CameraFile } from '../../media/cameraFile';
+import { KITTI_DEPTH_SCALE, readDepthImage } from '../../media/depthImage';
 import { listPictures, readPicture } from '../../media/imageFolder';
-
-/** KITTI's depth images, whose calib.yaml does not say: metres * 256. */
-const DEFAULT_DEPTH_SCALE = 256;
 
 export interface DepthFrame {
   readonly name: string;
@@ -27,28 +24,6 @@ export interface DepthDataset {
   frames(): AsyncIterable<DepthFrame>;
 }
 
-/** Reads a 16-bit grey PNG as metres. @param stepsPerMeter what one metre is in the file */
-export async function readDepthImage(
-  path: string,
-  stepsPerMeter: number,
-): Promise<{ width: number; height: number; depth: Float32Array }> {
-  try {
-    const picture = sharp(path);
-    const { depth: bits, channels } = await picture.metadata();
-    if (bits !== 'ushort' || channels !== 1)
-      throw new Error(`it has ${channels} channels of ${bits}; one of 16 bits is needed`);
-    // Without the colour space named, sharp would turn the 16 bits into sRGB's 8.
-    const { data, info } = await picture
-      .toColourspace('grey16')
-      .raw({ depth: 'ushort' })
-      .toBuffer({ resolveWithObject: true });
-    const steps = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
-    return { width: info.width, height: info.height, depth: Float32Array.from(steps, (step) => step / stepsPerMeter) };
-  } catch (error) {
-    throw new Error(`${path}: not a 16-bit depth image (${error instanceof Error ? error.message : String(error)})`);
-  }
-}
-
 function stem(path: string): string {
   return basename(path, extname(path));
 }
@@ -62,7 +37,7 @@ export async function openDepthDataset(folder: string): Promise<DepthDataset> {
     }
   }
   const camera = await readCameraFile(join(folder, 'calib.yaml'));
-  const stepsPerMeter = camera.depthScalePerMeter ?? DEFAULT_DEPTH_SCALE;
+  const stepsPerMeter = camera.depthScalePerMeter ?? KITTI_DEPTH_SCALE;
   const images = new Map((await listPictures(join(folder, 'image'))).map((path) => [stem(path), path]));
   const depths = (await listPictures(join(folder, 'depth'))).filter((path) => images.has(stem(path)));
   if (depths.length === 0) throw new Error(`${folder}: no picture in image/ has one of the same name in depth/`);

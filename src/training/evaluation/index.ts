@@ -1,3 +1,3 @@
-export { registerEvaluate, registerPrepare } from './command';
+export { registerEvaluate } from './command';
 export { evaluateModel, evaluatePredictor, type EvaluateOptions } from './evaluate';
 export { evaluateHeldOut, type HeldOutOptions, type HeldOutResult } from './heldOut';

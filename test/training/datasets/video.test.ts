@@ -2,7 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, statSync, truncateSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCameraFile } from '../../../src/media/cameraFile';
-import { prepare, PreparedVideo } from '../../../src/training/datasets/video';
+import { prepare as prepareRecording, type PrepareOptions } from '../../../src/training/datasets/prepare';
+import { PreparedDrive } from '../../../src/training/datasets/prepared';
+import { openVideoRecording } from '../../../src/training/datasets/video';
 import { makeVideo } from '../../support/makeVideo';
 
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-prepare-'));
@@ -11,6 +13,10 @@ const video = join(folder, 'drive.mp4');
 const cameraFile = join(folder, 'camera.yaml');
 const SIZE = { width: 32, height: 24, progress: false };
 const COUNT = 12;
+
+async function prepare(path: string, camera: string, into: string, options: PrepareOptions): Promise<PreparedDrive> {
+  return prepareRecording(await openVideoRecording(path, camera), into, options);
+}
 
 /** Grey grows by 10 a frame up to frame 5, then stays; the hood (rows from 48 on) is red. */
 function picture(index: number): Uint8Array {
@@ -67,7 +73,7 @@ test('it is made once, and again for another camera or size', async () => {
 test('a cut-off frames.bin is named', async () => {
   const { folder: made } = await prepare(video, cameraFile, cache, { ...SIZE, height: 16 });
   truncateSync(join(made, 'frames.bin'), 1000);
-  expect(() => PreparedVideo.open(made)).toThrow(
+  expect(() => PreparedDrive.open(made)).toThrow(
     /frames\.bin: 12 frames of 32x16 take 18432 bytes, it has 1000; delete/,
   );
 });

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
-import { openDepthDataset, readDepthImage } from '../../../src/training/evaluation/depthDataset';
+import { readDepthImage } from '../../../src/media/depthImage';
+import { openDepthDataset } from '../../../src/training/evaluation/depthDataset';
 import {
   constantPredictor,
   evaluateModel,

@@ -1,0 +1,96 @@
+/**
+ * A folder of pictures in the order of the numbers in their names: own recordings, and data sets cut down to
+ *
+ *   calib.yaml                    camera file; fps, depth_scale_per_m (default 256), stereo_baseline_m where they apply
+ *   image/ or image_left/         .jpg or .png
+ *   image_right/, depth/          of the same names: the right camera of a rectified pair, 16-bit PNGs
+ *   poses_kitti.txt               a line per picture: 3x4 camera-to-world, row by row
+ *
+ * Pictures that lie in the folder itself are taken too; without a calib.yaml the camera file is the one given.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, extname, join, resolve } from 'node:path';
+import { fromMatrix4 } from '../../geometry/se3';
+import { readCameraFile } from '../../media/cameraFile';
+import { KITTI_DEPTH_SCALE, readDepthImage } from '../../media/depthImage';
+import { FrameSourceError } from '../../media/frame';
+import { listPictures } from '../../media/imageFolder';
+import { readFrames, readNumberTable, type FrameFiles } from './frameFiles';
+import type { OpenRecordingOptions, Recording, RecordingLayout } from './recording';
+
+const CAMERA = 'calib.yaml';
+const POSES = 'poses_kitti.txt';
+const DEFAULT_RATE = 10;
+const PICTURE = /\.(jpe?g|png)$/i;
+
+/** The folder with the pictures: image/, image_left/, or the folder itself. */
+function pictureFolder(folder: string): string | undefined {
+  const holdsPictures = (path: string) =>
+    existsSync(path) && statSync(path).isDirectory() && readdirSync(path).some((name) => PICTURE.test(name));
+  return [join(folder, 'image'), join(folder, 'image_left'), folder].find(holdsPictures);
+}
+
+function stem(path: string): string {
+  return basename(path, extname(path));
+}
+
+/** Pictures of a folder that may not be there, by name without extension. */
+async function picturesByStem(folder: string): Promise<ReadonlyMap<string, string>> {
+  if (!existsSync(folder)) return new Map();
+  return new Map((await listPictures(folder)).map((path) => [stem(path), path]));
+}
+
+/** @throws FrameSourceError naming the folder or file that is missing */
+export async function openPictureFolder(folder: string, { cameraFile }: OpenRecordingOptions = {}): Promise<Recording> {
+  const pictures = pictureFolder(folder);
+  if (pictures === undefined) throw new FrameSourceError(folder, 'no .jpg or .png in it, in image/ or in image_left/');
+  const own = join(folder, CAMERA);
+  const cameraPath = existsSync(own) ? own : cameraFile;
+  if (cameraPath === undefined) {
+    throw new FrameSourceError(
+      folder,
+      `it has no ${CAMERA}; give a camera file (--camera), scripts/calibrate.py makes one`,
+    );
+  }
+  const camera = await readCameraFile(cameraPath);
+  const images = await listPictures(pictures);
+  const rights =
+    camera.baselineMeters === undefined ? new Map<string, string>() : await picturesByStem(join(folder, 'image_right'));
+  const depths = pictures === folder ? new Map<string, string>() : await picturesByStem(join(folder, 'depth'));
+  const posesPath = join(folder, POSES);
+  const poses = existsSync(posesPath) ? await readNumberTable(posesPath, 'it has the poses', 12) : undefined;
+  if (poses && poses.length !== images.length) {
+    throw new FrameSourceError(posesPath, `it has ${poses.length} poses for ${images.length} pictures`);
+  }
+  const framesPerSecond = camera.framesPerSecond ?? DEFAULT_RATE;
+  const stepsPerMeter = camera.depthScalePerMeter ?? KITTI_DEPTH_SCALE;
+  const list = images.map((image, i): FrameFiles => {
+    const depthPath = depths.get(stem(image));
+    return {
+      stamp: i / framesPerSecond,
+      image,
+      right: rights.get(stem(image)),
+      depth: depthPath ? { path: depthPath, read: (path) => readDepthImage(path, stepsPerMeter) } : undefined,
+      pose: poses ? fromMatrix4(poses[i]) : undefined,
+    };
+  });
+  return {
+    name: basename(resolve(folder)),
+    sources: [folder],
+    framesPerSecond,
+    frameCount: list.length,
+    camera,
+    baseline: rights.size > 0 ? camera.baselineMeters : undefined,
+    frames: (onUnreadable) => readFrames(list, camera.intrinsics, onUnreadable),
+    close: async () => {},
+  };
+}
+
+export const pictureFolderLayout: RecordingLayout = {
+  name: 'folder of pictures',
+  knownBy: `.jpg or .png files in it, in image/ or in image_left/, with ${CAMERA}`,
+  async matches(path) {
+    return pictureFolder(path) !== undefined;
+  },
+  open: openPictureFolder,
+};
