@@ -6,8 +6,11 @@ module.exports = {
   transform: {
     '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, sourceMaps: 'inline' }],
     '/node-av/.+\\.js$': '<rootDir>/test/support/nodeAvTransform.js',
+    '/h5wasm/.+\\.js$': ['@swc/jest', { jsc: { target: 'es2022' } }],
   },
-  transformIgnorePatterns: ['/node_modules/(?!node-av/)'],
+  // Its package.json offers the file to ES modules only, and jest loads CommonJS.
+  moduleNameMapper: { '^h5wasm/node$': '<rootDir>/node_modules/h5wasm/dist/node/hdf5_hl.js' },
+  transformIgnorePatterns: ['/node_modules/(?!(node-av|h5wasm)/)'],
   testTimeout: 120000,
   maxWorkers: 1,
 };

@@ -19,7 +19,13 @@ function write(path: string, content: string | Uint8Array): void {
   writeFileSync(path, content);
 }
 
-export async function writeGrey(path: string, width: number, height: number, grey: number, channels = 3): Promise<void> {
+export async function writeGrey(
+  path: string,
+  width: number,
+  height: number,
+  grey: number,
+  channels = 3,
+): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
   const raw = new Uint8Array(width * height * channels).fill(grey);
   const picture = sharp(raw, { raw: { width, height, channels: channels === 1 ? 1 : 3 } });
@@ -49,8 +55,8 @@ function projection(shift: number): string {
 
 /**
  * A LiDAR that looks along x with y to the left and z up, 0.3 m before and 0.1 m above camera 0. Reflectance is nonsense on purpose. In
- * camera 2's frame, which lies 0.06 m to the left of camera 0: (0.06, 0, 10) twice, the farther one at 20, one behind the camera, one
- * beside the image, and (2.06, 1, 5).
+ * camera 2's frame, which lies 0.06 m to the left of camera 0's: (0.12, 0, 20), (0.06, 0, 10) and (0.18, 0, 30) in one pixel, one behind
+ * the camera, one beside the image, and (2.06, 1, 5).
  */
 const POINTS = [
   [20.3, -0.06, 0.1],
@@ -58,6 +64,7 @@ const POINTS = [
   [-10, 0, 0],
   [5.3, 40, 0.1],
   [5.3, -2, -0.9],
+  [30.3, -0.12, 0.1],
 ];
 
 function scan(points: number[][]): Uint8Array {
@@ -85,9 +92,13 @@ export async function makeKittiRaw(root: string): Promise<string> {
     join(date, 'calib_cam_to_cam.txt'),
     ['calib_time: 09-Jan-2012 13:57:47', 'corner_dist: 9.950000e-02', ...cameraLines, ''].join('\n'),
   );
-  const velodyne = 'calib_time: 15-Mar-2012 11:37:16\nR: 0 -1 0 0 0 -1 1 0 0\nT: 0 0.1 -0.3\ndelta_f: 0 0\ndelta_c: 0 0\n';
+  const velodyne =
+    'calib_time: 15-Mar-2012 11:37:16\nR: 0 -1 0 0 0 -1 1 0 0\nT: 0 0.1 -0.3\ndelta_f: 0 0\ndelta_c: 0 0\n';
   write(join(date, 'calib_velo_to_cam.txt'), velodyne);
-  write(join(date, 'calib_imu_to_velo.txt'), 'calib_time: 25-May-2012 16:47:16\nR: 1 0 0 0 1 0 0 0 1\nT: -0.8 0.3 -0.8\n');
+  write(
+    join(date, 'calib_imu_to_velo.txt'),
+    'calib_time: 25-May-2012 16:47:16\nR: 1 0 0 0 1 0 0 0 1\nT: -0.8 0.3 -0.8\n',
+  );
   const times: string[] = [];
   for (let i = 0; i < FRAMES; i++) {
     const name = digits(i, 10);
@@ -97,7 +108,7 @@ export async function makeKittiRaw(root: string): Promise<string> {
     // The second scan is missing, as some are in the official drives.
     if (i !== 1) write(join(drive, 'velodyne_points', 'data', `${name}.bin`), scan(POINTS));
     // North by one metre a frame, yaw 90 degrees (north); speed 10 m/s ahead.
-    const latitude = 49 + (i / (6378137 * Math.cos((49 * Math.PI) / 180))) * Math.cos((49 * Math.PI) / 180) * (180 / Math.PI);
+    const latitude = 49 + (i / 6378137) * (180 / Math.PI);
     const oxts = [latitude, 8.4, 110, 0, 0, Math.PI / 2, 10, 0, 6, 8, 0.5];
     write(join(drive, 'oxts', 'data', `${name}.txt`), [...oxts, ...new Array<number>(19).fill(0)].join(' ') + '\n');
   }

@@ -46,8 +46,15 @@ async function isHdf5(path: string): Promise<boolean> {
 async function loadHdf5(): Promise<Hdf5> {
   // h5wasm is an ES module: a CommonJS package has to import it late.
   const hdf5 = await import('h5wasm/node');
-  await hdf5.ready;
+  // Otherwise the library prints its errors and goes on with invalid handles.
+  (await hdf5.ready).activate_throwing_error_handler();
   return hdf5;
+}
+
+/** The innermost line of HDF5's trace, `#006: file.c line 577 in H5F__super_read(): truncated file: ...`. */
+function reasonOf(error: unknown): string {
+  const lines = [...String(error).matchAll(/#\d+: .*?\(\): (.*)/g)];
+  return lines.at(-1)?.[1] ?? String(error);
 }
 
 /** A set of the file, whose shape ends with MATLAB's width and height. */
@@ -79,7 +86,10 @@ function readPicture(dataset: Dataset, path: string, name: string, index: number
   try {
     values = dataset.slice([[index, index + 1], ...rest]);
   } catch (error) {
-    throw new FrameSourceError(path, `picture ${index} of "${name}" cannot be read (${String(error)}); is it cut off?`);
+    throw new FrameSourceError(
+      path,
+      `picture ${index} of "${name}" cannot be read (${reasonOf(error)}); download it again`,
+    );
   }
   if (!(values instanceof Uint8Array) && !(values instanceof Float32Array)) {
     throw new FrameSourceError(path, `"${name}" is of another type (${String(dataset.dtype)}) than the labelled set's`);
@@ -91,15 +101,19 @@ function readPicture(dataset: Dataset, path: string, name: string, index: number
 export async function openNyuV2(path: string): Promise<Recording> {
   const hdf5 = await loadHdf5();
   let file: InstanceType<Hdf5['File']>;
+  try {
+    file = new hdf5.File(path, 'r');
+  } catch (error) {
+    throw new FrameSourceError(path, `not an HDF5 file that can be read (${reasonOf(error)}); download it again`);
+  }
   let images: Dataset;
   let depths: Dataset;
   try {
-    file = new hdf5.File(path, 'r');
     images = requireDataset(hdf5, path, file.get('images'), 'images', [3, SENSOR.width, SENSOR.height]);
     depths = requireDataset(hdf5, path, file.get('depths'), 'depths', [SENSOR.width, SENSOR.height]);
   } catch (error) {
-    if (error instanceof FrameSourceError) throw error;
-    throw new FrameSourceError(path, `not an HDF5 file that can be read (${String(error)}); download it again`);
+    file.close();
+    throw error;
   }
   const count = Math.min(images.shape?.[0] ?? 0, depths.shape?.[0] ?? 0);
 

@@ -209,10 +209,8 @@ function readableFrames(recording: Recording, maxUnreadable: number): AsyncItera
     unreadable++;
     if (unreadable > maxUnreadable) {
       if (maxUnreadable === 0) throw error;
-      throw new FrameSourceError(
-        error.path,
-        `the ${unreadable}th frame that cannot be read, ${maxUnreadable} are left out at most: ${error.message}`,
-      );
+      const limit = `${maxUnreadable} frames are left out at most`;
+      throw new FrameSourceError(error.path, `one frame too many that cannot be read, ${limit}: ${error.message}`);
     }
     console.error(`prepare ${recording.name}: left out: ${error.message}`);
   });
