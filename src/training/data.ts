@@ -10,13 +10,20 @@ import type { Recipe } from './recipe';
 import type { BatchSource, DataSetName } from './trainer';
 
 async function openDrives(recipe: Recipe, random: Random): Promise<BatchSource> {
-  const { drives, camera, strides, min_motion: minMotion, min_crop: minCrop } = recipe.data;
+  const {
+    drives,
+    camera,
+    strides,
+    min_motion: minMotion,
+    stride_motion: strideMotion,
+    min_crop: minCrop,
+  } = recipe.data;
   const cameraFile = resolveFile(camera);
   const prepared = [];
   for (const drive of drives) {
     prepared.push(await prepare(await openRecording(resolveFile(drive), { cameraFile }), preparedFolder()));
   }
-  return new DriveBatches(prepared, { strides, minMotion, minCrop }, random);
+  return new DriveBatches(prepared, { strides, minMotion, strideMotion, minCrop }, random);
 }
 
 /** The data sets the recipe's stages take a share of, prepared first where they are not in the cache yet. */

@@ -48,6 +48,8 @@ const recipeSchema = z.strictObject({
     strides: z.array(z.int().positive()).default([1]),
     /** Frames whose motion score to the next is below this are static and left out. */
     min_motion: z.number().nonnegative().default(0),
+    /** Motion that must lie between target and source: each target takes the smallest stride that reaches it. 0: all strides. */
+    stride_motion: z.number().nonnegative().default(0),
     /** Smallest share of the frame's width and height a random crop keeps. */
     min_crop: z.tuple([z.number().positive().max(1), z.number().positive().max(1)]).default([0.85, 0.6]),
     synthetic_samples: z.int().positive().default(3000),

@@ -8,6 +8,11 @@ export interface DriveBatchOptions {
   strides: number[];
   /** Lowest motion score between neighbouring frames. */
   minMotion: number;
+  /**
+   * Motion score that must add up between the target and each of its sources: every target takes the smallest of `strides` that reaches
+   * it. 0: every target with every stride.
+   */
+  strideMotion: number;
   minCrop: [number, number];
 }
 
@@ -22,16 +27,20 @@ export class DriveBatches {
     private readonly options: DriveBatchOptions,
     private readonly random: Random,
   ) {
+    const strides = [...options.strides].sort((a, b) => a - b);
     for (const video of videos) {
       const [first, end] = video.split().train;
-      for (const stride of options.strides) {
+      const settled = new Set<number>();
+      for (const stride of strides) {
         for (let index = first + stride; index + stride < end; index++) {
-          if (this.#moves(video, index - stride, index + stride)) this.#targets.push({ video, index, stride });
+          if (settled.has(index) || !this.#moves(video, index, stride)) continue;
+          this.#targets.push({ video, index, stride });
+          if (options.strideMotion > 0) settled.add(index);
         }
       }
     }
     if (this.#targets.length === 0)
-      throw new Error('no drive has moving frames in its training part; lower data.min_motion');
+      throw new Error('no drive has moving frames in its training part; lower data.min_motion or data.stride_motion');
     this.#frame = new Uint8Array(Math.max(...videos.map((v) => v.width * v.height * 3)));
   }
 
@@ -39,9 +48,16 @@ export class DriveBatches {
     return this.#targets.length;
   }
 
-  #moves(video: FrameSequence, from: number, to: number): boolean {
-    for (let i = from; i < to; i++) if (video.motion[i] < this.options.minMotion) return false;
-    return true;
+  /** Whether no frame on the way is static or cut off from its next, and both sources are far enough from the target. */
+  #moves({ motion }: FrameSequence, target: number, stride: number): boolean {
+    const { minMotion, strideMotion } = this.options;
+    const between = [0, 0];
+    for (let step = 0; step < stride; step++) {
+      [motion[target - 1 - step], motion[target + step]].forEach((score, side) => {
+        between[side] = score < Math.max(minMotion, 0) ? -Infinity : between[side] + score;
+      });
+    }
+    return Math.min(...between) >= strideMotion;
   }
 
   next(size: number, height: number, width: number): TrainingBatch {

@@ -10,11 +10,12 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
+import type { Intrinsics } from '../../geometry/camera';
 import { fromMatrix4 } from '../../geometry/se3';
 import { readCameraFile } from '../../media/cameraFile';
 import { KITTI_DEPTH_SCALE, readDepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
-import { listPictures } from '../../media/imageFolder';
+import { listPictures, readPicture } from '../../media/imageFolder';
 import { readFrames, readNumberTable, type FrameFiles } from './frameFiles';
 import type { OpenRecordingOptions, Recording, RecordingLayout } from './recording';
 
@@ -40,6 +41,17 @@ async function picturesByStem(folder: string): Promise<ReadonlyMap<string, strin
   return new Map((await listPictures(folder)).map((path) => [stem(path), path]));
 }
 
+/** A camera file that was given for all recordings may be another camera's. */
+async function checkCamera(folder: string, image: string, cameraPath: string, camera: Intrinsics): Promise<void> {
+  const { width, height } = await readPicture(image);
+  if (width === camera.width && height === camera.height) return;
+  const sizes = `${width}x${height}, but ${cameraPath} is of a ${camera.width}x${camera.height} camera`;
+  throw new FrameSourceError(
+    image,
+    `is ${sizes}; give the camera file of these pictures or put ${CAMERA} into ${folder}`,
+  );
+}
+
 /** @throws FrameSourceError naming the folder or file that is missing */
 export async function openPictureFolder(folder: string, { cameraFile }: OpenRecordingOptions = {}): Promise<Recording> {
   const pictures = pictureFolder(folder);
@@ -54,6 +66,7 @@ export async function openPictureFolder(folder: string, { cameraFile }: OpenReco
   }
   const camera = await readCameraFile(cameraPath);
   const images = await listPictures(pictures);
+  if (cameraPath !== own) await checkCamera(folder, images[0], cameraPath, camera.intrinsics);
   const rights =
     camera.baselineMeters === undefined ? new Map<string, string>() : await picturesByStem(join(folder, 'image_right'));
   const depths = pictures === folder ? new Map<string, string>() : await picturesByStem(join(folder, 'depth'));

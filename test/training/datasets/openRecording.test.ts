@@ -1,5 +1,6 @@
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -30,6 +31,7 @@ import {
   makePictureFolder,
   makeSevenScenes,
   makeTumRgbd,
+  writeGrey,
 } from '../../support/layouts';
 
 const root = mkdtempSync(join(tmpdir(), 'depthgrad-recordings-'));
@@ -263,6 +265,9 @@ test('a folder of pictures takes what lies beside them', async () => {
   await expect(openRecording(folder)).rejects.toThrow(/poses_kitti\.txt: line 1: 12 numbers are needed/);
   rmSync(join(folder, 'poses_kitti.txt'));
   rmSync(join(folder, 'calib.yaml'));
+  await expect(openRecording(folder, { cameraFile: 'config/cameras/udacity.yaml' })).rejects.toThrow(
+    /0\.png: is 48x32, but config.*udacity\.yaml is of a 1280x720 camera; give the camera file of these pictures/,
+  );
   await expect(openRecording(folder)).rejects.toThrow(/cut_down: it has no calib\.yaml; give a camera file/);
 });
 
@@ -381,4 +386,24 @@ sharedTest('kitti_odo01_stereo_f000-050')('KITTI odometry stereo cut down: prepa
   expect(drive.right?.count).toBe(51);
   expect(drive.poses?.[1]?.translation[2]).toBeCloseTo(1.000725, 6);
   drive.close();
+});
+
+test('frames are streamed: memory does not grow with their number', async () => {
+  const folder = join(root, 'long');
+  mkdirSync(join(folder, 'image'), { recursive: true });
+  writeFileSync(
+    join(folder, 'calib.yaml'),
+    'image_width: 640\nimage_height: 480\nfx: 500\nfy: 500\ncx: 320\ncy: 240\n',
+  );
+  await writeGrey(join(root, 'one.png'), 640, 480, 90);
+  for (let i = 0; i < 300; i++) linkSync(join(root, 'one.png'), join(folder, 'image', `${i}.png`));
+  let index = 0;
+  let early = 0;
+  for await (const { image } of (await openRecording(folder)).frames()) {
+    expect(image[0]).toBe(90);
+    if (index++ === 99) early = process.memoryUsage.rss();
+  }
+  // The 200 frames after it are 184 MB.
+  expect(index).toBe(300);
+  expect((process.memoryUsage.rss() - early) / 1e6).toBeLessThan(60);
 });
