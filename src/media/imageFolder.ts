@@ -15,17 +15,24 @@ export async function listPictures(folder: string): Promise<string[]> {
   return names.map((name) => join(folder, name));
 }
 
-/** Decodes a picture of any kind (grey, alpha, 16 bits) to rgb8 in a buffer of its own. */
-export async function readPicture(path: string): Promise<{ width: number; height: number; data: Uint8Array }> {
+/**
+ * Decodes a picture of any kind (grey, alpha, 16 bits) to rgb8 in a buffer of its own.
+ * @param picture its path, or its bytes
+ * @param name what it is called in errors, where it is not a path
+ */
+export async function readPicture(
+  picture: string | Uint8Array,
+  name = String(picture),
+): Promise<{ width: number; height: number; data: Uint8Array }> {
   try {
-    const decoded = sharp(path).removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
+    const decoded = sharp(picture).removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' });
     const { data, info } = await decoded.toBuffer({ resolveWithObject: true });
     const own = new Uint8Array(data.length);
     own.set(data);
     return { width: info.width, height: info.height, data: own };
   } catch (error) {
     throw new FrameSourceError(
-      path,
+      name,
       `not a picture that can be read (${error instanceof Error ? error.message : String(error)})`,
     );
   }

@@ -1,0 +1,44 @@
+/** What one file of a bag gives, whatever its storage. */
+import { FrameSourceError } from '../frame';
+
+export interface BagTopic {
+  readonly name: string;
+  /** ROS type as package/Type, such as sensor_msgs/Image (the msg/ in the middle is left out). */
+  readonly type: string;
+  /** Undefined where only reading to the end would tell. */
+  readonly messageCount?: number;
+}
+
+export interface BagMessage {
+  readonly topic: string;
+  /** When the recorder received it, nanoseconds since 1970. */
+  readonly receivedNs: bigint;
+  /** CDR with its encapsulation header. Valid until the next message is asked for. */
+  readonly cdr: Uint8Array;
+}
+
+export interface BagFile {
+  readonly path: string;
+  readonly topics: readonly BagTopic[];
+  /**
+   * Messages in the order of their reception, of damaged and of unindexed files in the order they were written. One at a time is in memory (of an MCAP
+   * file, one chunk).
+   * @throws BagDamageError at the place where the file cannot be read on, after everything before it
+   */
+  messages(topics: ReadonlySet<string>): AsyncIterable<BagMessage>;
+  close(): Promise<void>;
+}
+
+/** The bag was read up to a damage; the message names the file and says how far. */
+export class BagDamageError extends FrameSourceError {
+  override readonly name = 'BagDamageError';
+}
+
+/** sensor_msgs/msg/Image -> sensor_msgs/Image */
+export function typeName(type: string): string {
+  return type.replace('/msg/', '/');
+}
+
+export function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

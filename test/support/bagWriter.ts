@@ -1,0 +1,143 @@
+/** Small bags with what a test needs in them. What other software writes is in test/fixtures/bags. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ros2humble } from '@foxglove/rosmsg-msgs-common';
+import { MessageWriter } from '@foxglove/rosmsg2-serialization';
+import Database from 'libsql';
+
+export interface WrittenMessage {
+  topic: string;
+  /** sensor_msgs/Image */
+  type: keyof typeof ros2humble;
+  receivedNs: bigint;
+  message: object;
+}
+
+const definitions = Object.values(ros2humble);
+const writers = new Map<string, MessageWriter>();
+
+function cdr({ type, message }: WrittenMessage): Uint8Array {
+  let writer = writers.get(type);
+  if (!writer) {
+    writer = new MessageWriter([{ definitions: ros2humble[type].definitions }, ...definitions]);
+    writers.set(type, writer);
+  }
+  return writer.writeMessage(message);
+}
+
+const rosType = (type: string): string => type.replace('/', '/msg/');
+
+export interface McapOptions {
+  chunkSize?: number;
+  /** Written as rosbag2's fastwrite preset does: neither chunks nor an index. */
+  chunks?: boolean;
+}
+
+export async function writeMcap(
+  path: string,
+  messages: Iterable<WrittenMessage>,
+  { chunkSize = 1 << 16, chunks = true }: McapOptions = {},
+): Promise<void> {
+  const { McapWriter } = await import('@mcap/core');
+  const file = await open(path, 'w');
+  let position = 0;
+  const writable = {
+    position: () => BigInt(position),
+    write: async (bytes: Uint8Array) => {
+      position += bytes.length;
+      await file.write(bytes);
+    },
+  };
+  const writer = new McapWriter({ writable, useChunks: chunks, chunkSize });
+  await writer.start({ profile: 'ros2', library: 'depthgrad test' });
+  const channels = new Map<string, number>();
+  for (const written of messages) {
+    const { topic, type, receivedNs } = written;
+    let channelId = channels.get(topic);
+    if (channelId === undefined) {
+      const schemaId = await writer.registerSchema({
+        name: rosType(type),
+        encoding: 'ros2msg',
+        data: new Uint8Array(),
+      });
+      channelId = await writer.registerChannel({ topic, schemaId, messageEncoding: 'cdr', metadata: new Map() });
+      channels.set(topic, channelId);
+    }
+    const data = cdr(written);
+    await writer.addMessage({ channelId, sequence: 0, logTime: receivedNs, publishTime: receivedNs, data });
+  }
+  await writer.end();
+  await file.close();
+}
+
+export function writeSqlite(path: string, messages: Iterable<WrittenMessage>, journal = 'DELETE'): void {
+  const db = new Database(path);
+  db.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = OFF;
+    CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL,
+      serialization_format TEXT NOT NULL, offered_qos_profiles TEXT NOT NULL);
+    CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL, timestamp INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE INDEX timestamp_idx ON messages (timestamp ASC);`);
+  const topics = new Map<string, number>();
+  const insert = db.prepare('INSERT INTO messages(topic_id, timestamp, data) VALUES (?, ?, ?)');
+  for (const written of messages) {
+    const { topic, type, receivedNs } = written;
+    let id = topics.get(topic);
+    if (id === undefined) {
+      id = topics.size + 1;
+      topics.set(topic, id);
+      db.prepare("INSERT INTO topics VALUES (?, ?, ?, 'cdr', '')").run(id, topic, rosType(type));
+    }
+    insert.run(id, receivedNs, Buffer.from(cdr(written)));
+  }
+  db.close();
+}
+
+/** A bag's folder with these files, which are written by the caller. */
+export function makeBagFolder(folder: string, files: string[]): void {
+  mkdirSync(folder);
+  const lines = files.map((file) => `  - ${file}\n`).join('');
+  writeFileSync(join(folder, 'metadata.yaml'), `rosbag2_bagfile_information:\n  relative_file_paths:\n${lines}`);
+}
+
+const header = (seconds: number, frameId = 'camera'): object => ({
+  stamp: { sec: Math.floor(seconds), nanosec: Math.round((seconds % 1) * 1e9) },
+  frame_id: frameId,
+});
+
+const nanoseconds = (seconds: number): bigint => BigInt(Math.round(seconds * 1e6)) * 1000n;
+
+export function imageMessage(
+  topic: string,
+  seconds: number,
+  width: number,
+  height: number,
+  fields: object = {},
+): WrittenMessage {
+  const data = new Uint8Array(width * height * 3).fill(Math.round(seconds * 10) % 256);
+  const image = { header: header(seconds), height, width, encoding: 'rgb8', is_bigendian: 0, step: width * 3, data };
+  return { topic, type: 'sensor_msgs/Image', receivedNs: nanoseconds(seconds), message: { ...image, ...fields } };
+}
+
+export function cameraInfoMessage(topic: string, seconds: number, fields: object = {}): WrittenMessage {
+  const info = {
+    header: header(seconds),
+    height: 24,
+    width: 32,
+    distortion_model: 'plumb_bob',
+    d: [0, 0, 0, 0, 0],
+    k: [30, 0, 15, 0, 28, 11, 0, 0, 1],
+    r: [1, 0, 0, 0, 1, 0, 0, 0, 1],
+    p: [29, 0, 15.5, 0, 0, 27, 11.5, 0, 0, 0, 1, 0],
+    binning_x: 0,
+    binning_y: 0,
+    roi: { x_offset: 0, y_offset: 0, height: 0, width: 0, do_rectify: false },
+  };
+  return { topic, type: 'sensor_msgs/CameraInfo', receivedNs: nanoseconds(seconds), message: { ...info, ...fields } };
+}
+
+export function twistMessage(topic: string, seconds: number, speed: number, receivedSeconds = seconds): WrittenMessage {
+  const zero = { x: 0, y: 0, z: 0 };
+  const message = { header: header(seconds), twist: { linear: { ...zero, x: speed }, angular: zero } };
+  return { topic, type: 'geometry_msgs/TwistStamped', receivedNs: nanoseconds(receivedSeconds), message };
+}
