@@ -1,0 +1,263 @@
+/** A bag as a recording: which topics, the camera, pixels, speed; on the bags of rosbags (test/fixtures/bags) and on small ones. */
+import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { splitBagPath, isRosBag, openRosBag } from '../../../src/training/datasets/rosBag';
+import { cameraInfoMessage, imageMessage, twistMessage, writeMcap, type WrittenMessage } from '../../support/bagWriter';
+
+const FIXTURES = join(__dirname, '../../fixtures/bags');
+const folder = mkdtempSync(join(tmpdir(), 'depthgrad-rosbag-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const START = 1_700_000_000.123456789;
+
+/** make_bag_fixtures.py's pixels. */
+function pixels(moment: number): Uint8Array {
+  return Uint8Array.from({ length: 16 * 12 * 3 }, (_, i) => {
+    const [v, u, c] = [Math.floor(i / 48), Math.floor(i / 3) % 16, i % 3];
+    return (17 * u + 5 * v + 29 * c + 61 * moment) % 256;
+  });
+}
+
+async function frames(path: string, warn?: (message: string) => void) {
+  const recording = await openRosBag(path, warn);
+  const read = [];
+  for await (const { stamp, image, speed } of recording.frames()) read.push({ stamp, image: image.slice(), speed });
+  await recording.close();
+  return { recording, read };
+}
+
+const INFO = 'camera_info=/front/camera_info';
+
+test.each(['mcap', 'mcap_zstd', 'sqlite3', 'sqlite3_message_zstd', 'chunks_lz4.mcap'])(
+  '%s: pixels of every encoding, stamps, rate, camera and speed',
+  async (name) => {
+    for (const encoding of ['rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'png']) {
+      const topic = encoding === 'png' ? '/front/image_raw/compressed' : `/${encoding}/image_raw`;
+      const { recording, read } = await frames(`${join(FIXTURES, name)}#image=${topic},${INFO},speed=/odom`);
+      expect(recording.framesPerSecond).toBeCloseTo(10, 3);
+      expect(recording.frameCount).toBe(4);
+      expect(recording.camera).toEqual({
+        intrinsics: { width: 16, height: 12, fx: 14, fy: 13, cx: 7.25, cy: 5.75 },
+        distortion: [-0.25, 0.04, 0.001, -0.002, 0.01],
+      });
+      expect(read.length).toBe(4);
+      read.forEach(({ stamp, image, speed }, i) => {
+        expect(stamp).toBeCloseTo(START + 0.1 * i, 6);
+        const rgb = pixels(i);
+        // mono8 holds the red channel of the picture.
+        const expected = encoding === 'mono8' ? rgb.map((_, at) => rgb[at - (at % 3)]) : rgb;
+        expect(Buffer.compare(image, expected)).toBe(0);
+        expect(speed).toBeCloseTo(2 + 10 * 0.1 * i, 5);
+      });
+    }
+  },
+);
+
+test('JPEG images are the pictures to a few levels, the sibling camera_info is found, twist gives the speed', async () => {
+  const bag = join(FIXTURES, 'mcap');
+  const { read } = await frames(`${bag}#image=/jpeg/image_raw/compressed,${INFO},speed=/twist`);
+  read.forEach(({ image, speed }, i) => {
+    const rgb = pixels(i);
+    const difference = image.reduce((sum, value, at) => sum + Math.abs(value - rgb[at]), 0) / image.length;
+    expect(difference).toBeLessThan(6); // the pattern jumps from 255 to 0, which JPEG smears
+    expect(speed).toBeCloseTo(2 + i, 5);
+  });
+  const sibling = await openRosBag(`${bag}#image=/front/image_raw/compressed`);
+  expect(sibling.camera.intrinsics.fx).toBe(14);
+  expect(sibling.variant).toBe('/front/image_raw/compressed /front/camera_info ');
+  expect(sibling.sources).toEqual([join(bag, 'mcap.mcap')]);
+  expect(sibling.name).toBe('mcap');
+  await sibling.close();
+});
+
+test('the part behind # names topics', async () => {
+  expect(splitBagPath('a#b/bag')).toEqual({ path: 'a#b/bag', topics: {} });
+  expect(splitBagPath('bag#speed=/odom,image=/a/b')).toEqual({
+    path: 'bag',
+    topics: { speed: '/odom', image: '/a/b' },
+  });
+  expect(() => splitBagPath('bag#/front/image')).toThrow(
+    '"/front/image" behind the # is none of image=/topic, camera_info=/topic, speed=/topic',
+  );
+  expect(await isRosBag(`${join(FIXTURES, 'mcap')}#image=/x`)).toBe(true);
+  expect(await isRosBag(FIXTURES.replace('bags', 'geometry'))).toBe(false);
+});
+
+const image = (t: number, fields: object = {}) => imageMessage('/cam/image_raw', t, 32, 24, fields);
+const info = (fields: object = {}, topic = '/cam/camera_info') => cameraInfoMessage(topic, 1, fields);
+
+let bags = 0;
+async function bag(messages: WrittenMessage[]): Promise<string> {
+  const path = join(folder, `bag${bags++}.mcap`);
+  await writeMcap(path, messages, { chunkSize: 5000 });
+  return path;
+}
+
+describe('topics', () => {
+  test('the only camera is taken without being named, the only speed too', async () => {
+    const path = await bag([info(), image(1), image(1.1), twistMessage('/v', 0.9, 3), twistMessage('/v', 1.3, 5)]);
+    const { read } = await frames(path);
+    expect(read.map(({ stamp }) => stamp)).toEqual([1, 1.1]);
+    expect(read.map(({ speed }) => speed?.toFixed(6))).toEqual(['3.500000', '4.000000']);
+  });
+
+  const bad: [string, WrittenMessage[], string, RegExp][] = [
+    [
+      'no images',
+      [info()],
+      '',
+      /not exactly one topic of images.*it has \/cam\/camera_info \(sensor_msgs\/CameraInfo\)/,
+    ],
+    [
+      'two cameras',
+      [image(1), imageMessage('/rear/image', 1, 32, 24), info()],
+      '',
+      /not exactly one.*\/cam\/image_raw \(sensor_msgs\/Image\), \/rear\/image \(sensor_msgs\/Image\)/,
+    ],
+    ['an unknown topic', [image(1), info()], '#image=/front', /has no topic \/front; it has \/cam\/camera_info/],
+    [
+      'a topic of another type',
+      [image(1), info()],
+      '#image=/cam/camera_info',
+      /is sensor_msgs\/CameraInfo; an image is/,
+    ],
+    [
+      'no camera_info',
+      [image(1), info({}, '/other/camera_info')],
+      '',
+      /calibration of \/cam\/image_raw should be on \/cam\/camera_info, which is not in it: .*BAG#camera_info=/,
+    ],
+    ['a single image', [image(1), info()], '', /no growing stamps: a recording needs at least two/],
+  ];
+  test.each(bad)('%s: the error says so', async (_, messages, suffix, message) => {
+    const path = await bag(messages);
+    await expect(openRosBag(path + suffix)).rejects.toThrow(message);
+    await expect(openRosBag(path + suffix)).rejects.toThrow(path);
+  });
+});
+
+describe('the camera', () => {
+  const open = async (fields: object, images = [image(1), image(1.1)], topic = '/cam/image_raw') => {
+    const moved = images.map((message) => ({ ...message, topic }));
+    const recording = await openRosBag(await bag([info(fields), ...moved]));
+    await recording.close();
+    return recording.camera;
+  };
+
+  test('lens: none where all of d is 0', async () => {
+    expect(await open({})).toEqual({
+      intrinsics: { width: 32, height: 24, fx: 30, fy: 28, cx: 15, cy: 11 },
+      distortion: [],
+    });
+  });
+
+  test('a rectified image is seen by P and has no lens', async () => {
+    const camera = await open({ d: [0.1, 0, 0, 0, 0] }, undefined, '/cam/image_rect_color');
+    expect(camera).toEqual({
+      intrinsics: { width: 32, height: 24, fx: 29, fy: 27, cx: 15.5, cy: 11.5 },
+      distortion: [],
+    });
+  });
+
+  test('region of interest and binning are taken into account, and an image shrunk later', async () => {
+    const roi = { x_offset: 10, y_offset: 4, width: 64, height: 48, do_rectify: false };
+    const sensor = { width: 100, height: 80, roi, k: [60, 0, 41, 0, 60, 27, 0, 0, 1] };
+    // (41 - 10 + 0.5) / 2 - 0.5, (27 - 4 + 0.5) / 2 - 0.5
+    const expected = { width: 32, height: 24, fx: 30, fy: 30, cx: 15.25, cy: 11.25 };
+    expect((await open({ ...sensor, binning_x: 2, binning_y: 2 })).intrinsics).toEqual(expected);
+    expect((await open(sensor)).intrinsics).toEqual(expected);
+  });
+
+  const bad: [string, object, RegExp][] = [
+    [
+      'fisheye',
+      { distortion_model: 'equidistant', d: [0.1, 0, 0, 0] },
+      /distortion_model is "equidistant"; only plumb_bob/,
+    ],
+    ['eight coefficients', { d: [0.1, 0, 0, 0, 0, 1, 1, 1] }, /d has 8 numbers/],
+    ['not calibrated', { k: [0, 0, 0, 0, 0, 0, 0, 0, 0] }, /fx, fy are 0, 0: the camera is not calibrated/],
+    ['another shape', { width: 64, height: 24 }, /is of a 64x24 image, \/cam\/image_raw is 32x24/],
+  ];
+  test.each(bad)('%s: the error names topic and field', async (_, fields, message) => {
+    await expect(open(fields)).rejects.toThrow(message);
+    await expect(open(fields)).rejects.toThrow('/cam/camera_info: ');
+  });
+});
+
+describe('speed', () => {
+  test('comes from the samples on both sides, is not stretched over gaps, and may come late', async () => {
+    const path = await bag([
+      info(),
+      image(1),
+      twistMessage('/v', 1.2, 2, 1.9),
+      image(1.3),
+      twistMessage('/v', 1.4, 4, 2.1),
+      image(2),
+      twistMessage('/v', 2.6, 9),
+      image(2.6),
+      image(3),
+    ]);
+    const { read } = await frames(path);
+    expect(read.map(({ stamp, speed }) => [stamp, speed])).toEqual([
+      [1, undefined],
+      [1.3, expect.closeTo(3, 6)],
+      [2, undefined], // 1.2 s between the samples
+      [2.6, 9],
+      [3, undefined],
+    ]);
+  });
+
+  test('a speed that never comes does not hold the images back for ever', async () => {
+    const late = Array.from({ length: 60 }, (_, i) => image(1 + 0.1 * i));
+    const path = await bag([twistMessage('/v', 0.5, 1), info(), ...late]);
+    const recording = await openRosBag(path);
+    let count = 0;
+    for await (const { speed } of recording.frames()) {
+      expect(speed).toBeUndefined();
+      if (++count === 3) break; // leaving early is allowed, too
+    }
+    await recording.close();
+    expect((await frames(path)).read.length).toBe(60);
+  });
+});
+
+describe('damage', () => {
+  test('of the file: the frames before it, and a warning that names it', async () => {
+    const messages = Array.from({ length: 40 }, (_, i) => image(1 + i / 10));
+    for (const extra of [[], [twistMessage('/v', 1, 1)]]) {
+      const path = await bag([info(), ...extra, ...messages]);
+      truncateSync(path, Math.round(statSync(path).size / 2));
+      const warnings: string[] = [];
+      const { read, recording } = await frames(path, (message) => warnings.push(message));
+      expect(read.length).toBeGreaterThan(14);
+      expect(read.length).toBeLessThan(21);
+      expect(recording.frameCount).toBeUndefined();
+      expect(warnings.length).toBe(1);
+      expect(warnings[0]).toContain(path);
+      expect(warnings[0]).toContain(`going on with the ${read.length} images before it`);
+    }
+  });
+
+  const faults: [string, object, RegExp][] = [
+    ['an unknown encoding', { encoding: 'yuv422' }, /encoding is "yuv422"; known are rgb8, bgr8/],
+    ['short data', { data: new Uint8Array(100) }, /data has 100 bytes, step x height is 2304/],
+    ['a short step', { step: 90 }, /step is 90, less than 32 rgb8 pixels take/],
+    ['another size', { width: 16, step: 48, data: new Uint8Array(48 * 24) }, /is 16x24, the first one 32x24/],
+  ];
+  test.each(faults)('of one image, %s: named with topic and stamp, or handed on', async (_, fields, message) => {
+    const path = await bag([info(), image(1), image(1.1), image(1.2, fields), image(1.3)]);
+    const recording = await openRosBag(path);
+    const read = async (onUnreadable?: (error: Error) => void) => {
+      const stamps = [];
+      for await (const { stamp } of recording.frames(onUnreadable)) stamps.push(stamp);
+      return stamps;
+    };
+    await expect(read()).rejects.toThrow(message);
+    await expect(read()).rejects.toThrow(/image on \/cam\/image_raw at 1\.2/);
+    const errors: Error[] = [];
+    expect(await read((error) => errors.push(error))).toEqual([1, 1.1, 1.3]);
+    expect(errors.map((error) => error.message)).toEqual([expect.stringMatching(message)]);
+    await recording.close();
+  });
+});
