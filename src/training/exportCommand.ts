@@ -2,12 +2,11 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { cropIntrinsics, scaleIntrinsics } from '../geometry/camera';
-import { readCameraFile } from '../media/cameraFile';
 import { DepthNetwork } from '../model/network';
 import { exportOnnx } from '../model/onnx/exportOnnx';
-import { resolveFile } from '../paths';
 import { averagedWeights } from './checkpoint';
 import { readRecipe } from './recipe';
+import { readRunCamera } from './runCamera';
 import { CHECKPOINT_FILE, RECIPE_FILE } from './trainer';
 
 interface ExportFlags {
@@ -30,7 +29,7 @@ export function registerExport(program: Command): void {
       const { encoder, height, width, fusion_lambda: fusionLambda } = recipe.network;
       const network = DepthNetwork.create({ encoder, height, width, fusionLambda, seed: recipe.seed });
       network.setWeights(weights);
-      const camera = await readCameraFile(resolveFile(recipe.data.camera));
+      const camera = await readRunCamera(recipe, run);
       const { width: cameraWidth, height: cameraHeight } = camera.intrinsics;
       const used = cropIntrinsics(camera.intrinsics, 0, 0, cameraWidth, camera.usableRows ?? cameraHeight);
       const { fx, fy, cx, cy } = scaleIntrinsics(used, width, height);

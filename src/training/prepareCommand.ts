@@ -31,7 +31,7 @@ export function registerPrepare(program: Command): void {
     .description('undistort, crop and shrink recordings into the cache, as training reads them')
     .argument(
       '[recordings...]',
-      'videos, folders of pictures, or KITTI, TUM RGB-D, 7-Scenes, NYU in their own layouts; a bare name is looked for in the sample drive',
+      'ROS 2 bags, videos, folders of pictures, or KITTI, TUM RGB-D, 7-Scenes, NYU in their own layouts; a bare name is looked for in the sample drive',
       SAMPLE_DRIVES,
     )
     .option(

@@ -1,6 +1,6 @@
 /** A training run as one YAML file: data, network, and stages of loss terms with weights. */
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { lossTerms } from './losses';
 
@@ -66,8 +66,11 @@ const recipeSchema = z.strictObject({
 export type Recipe = z.infer<typeof recipeSchema>;
 export type Stage = z.infer<typeof stageSchema>;
 
-/** @throws Error naming the file and the field that is wrong */
-export function readRecipe(path: string): Recipe {
+/**
+ * @param drives recordings to train on in place of the recipe's
+ * @throws Error naming the file and the field that is wrong
+ */
+export function readRecipe(path: string, drives?: readonly string[]): Recipe {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -76,6 +79,7 @@ export function readRecipe(path: string): Recipe {
   }
   const result = recipeSchema.safeParse(parse(text));
   if (!result.success) throw new Error(`recipe ${path} is not valid:\n${z.prettifyError(result.error)}`);
+  if (drives) result.data.data.drives = [...drives];
   for (const stage of result.data.stages) {
     for (const name of Object.keys(stage.losses)) {
       if (!lossTerms.has(name))
@@ -89,4 +93,11 @@ export function readRecipe(path: string): Recipe {
       throw new Error(`recipe ${path}, stage "${stage.name}": mix asks for drives but data.drives is empty`);
   }
   return result.data;
+}
+
+/** A recipe's text, comments included, with these recordings in place of its own: what the run folder keeps. */
+export function withDrives(text: string, drives: readonly string[]): string {
+  const document = parseDocument(text);
+  document.setIn(['data', 'drives'], [...drives]);
+  return document.toString({ lineWidth: 0 });
 }

@@ -1,17 +1,20 @@
 /** Recognises what layout a recording has. A new layout is a file beside this one and a line in LAYOUTS. */
 import { stat } from 'node:fs/promises';
 import { FrameSourceError } from '../../media/frame';
+import { splitPart } from '../../paths';
 import { kittiOdometryLayout } from './kittiOdometry';
 import { kittiRawLayout } from './kittiRaw';
 import { nyuV2Layout } from './nyuV2';
 import { pictureFolderLayout } from './pictureFolder';
 import type { OpenRecordingOptions, Recording, RecordingLayout } from './recording';
+import { rosBagLayout } from './rosBag';
 import { sevenScenesLayout } from './sevenScenes';
 import { tumRgbdLayout } from './tumRgbd';
 import { videoLayout } from './video';
 
 /** In the order they are tried: folders of pictures come last, since most layouts hold pictures too. */
 const LAYOUTS: readonly RecordingLayout[] = [
+  rosBagLayout,
   kittiRawLayout,
   kittiOdometryLayout,
   tumRgbdLayout,
@@ -30,7 +33,7 @@ const LAYOUTS: readonly RecordingLayout[] = [
  * for await (const { image, depth } of recording.frames()) ...
  */
 export async function openRecording(path: string, options: OpenRecordingOptions = {}): Promise<Recording> {
-  await stat(path).catch((error: NodeJS.ErrnoException) => {
+  await stat(splitPart(path)[0]).catch((error: NodeJS.ErrnoException) => {
     throw new FrameSourceError(
       path,
       error.code === 'ENOENT' ? 'no such file or folder' : `cannot be read (${error.code})`,

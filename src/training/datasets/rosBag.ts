@@ -7,7 +7,8 @@ import { readBagImage } from '../../media/bag/bagImage';
 import { messageSeconds, readMessage, readSpeed } from '../../media/bag/messages';
 import { FrameSourceError } from '../../media/frame';
 import type { Picture } from '../../media/pictures';
-import type { RecordedFrame, Recording } from './recording';
+import { splitPart } from '../../paths';
+import type { RecordedFrame, Recording, RecordingLayout, UnreadableFrame } from './recording';
 
 /** Frames whose stamps give the rate. */
 const RATE_FRAMES = 15;
@@ -27,10 +28,8 @@ const TOPIC_KEYS: Readonly<Record<string, keyof CameraTopicNames>> = {
  * @throws FrameSourceError on a name that is none of these
  */
 export function splitBagPath(text: string): { path: string; topics: CameraTopicNames } {
-  const at = text.search(/#([a-z_]+=|\/)[^#]*$/);
-  if (at < 0) return { path: text, topics: {} };
-  const path = text.slice(0, at);
-  const entries = text.slice(at + 1).split(',');
+  const [path, part] = splitPart(text);
+  const entries = part === '' ? [] : part.slice(1).split(',');
   const topics: Partial<Record<keyof CameraTopicNames, string>> = {};
   for (const entry of entries) {
     const [, key, topic] = /^([a-z_]+)=(\/.+)$/.exec(entry) ?? [];
@@ -41,11 +40,6 @@ export function splitBagPath(text: string): { path: string; topics: CameraTopicN
     topics[TOPIC_KEYS[key]] = topic;
   }
   return { path, topics };
-}
-
-/** Whether openRosBag is the one to open it. Looks at names only. */
-export async function isRosBag(path: string): Promise<boolean> {
-  return isBag(splitBagPath(path).path);
 }
 
 interface Sample {
@@ -59,12 +53,6 @@ function interpolate(before: Sample, after: Sample, stamp: number): number | und
   if (stamp === after.stamp) return after.speed;
   if (stamp < before.stamp || gap > SPEED_GAP) return undefined;
   return before.speed + ((stamp - before.stamp) / gap) * (after.speed - before.speed);
-}
-
-/** A Recording that says which files and topics it was read from. */
-export interface BagRecording extends Recording {
-  readonly sources: readonly string[];
-  readonly variant: string;
 }
 
 interface StampedImage {
@@ -168,7 +156,7 @@ async function imageSize(bag: Bag, { image }: CameraTopics): Promise<{ width: nu
  * before the damage, then a warning.
  * @throws FrameSourceError naming the bag, the topic and what is missing
  */
-export async function openRosBag(text: string, warn: (message: string) => void = console.warn): Promise<BagRecording> {
+export async function openRosBag(text: string, warn: (message: string) => void = console.warn): Promise<Recording> {
   const { path, topics: names } = splitBagPath(text);
   const bag = await openBag(path);
   try {
@@ -178,7 +166,7 @@ export async function openRosBag(text: string, warn: (message: string) => void =
     const camera = await readBagCamera(bag, topics, width, height);
     const framesPerSecond = await frameRate(bag, topics);
 
-    async function* frames(onUnreadable?: (error: FrameSourceError) => void): AsyncGenerator<RecordedFrame> {
+    async function* frames(onUnreadable?: UnreadableFrame): AsyncGenerator<RecordedFrame> {
       let count = 0;
       try {
         for await (const { cdr, stamp, speed } of images(bag, topics)) {
@@ -218,3 +206,10 @@ export async function openRosBag(text: string, warn: (message: string) => void =
     throw error;
   }
 }
+
+export const rosBagLayout: RecordingLayout = {
+  name: 'ROS 2 bag',
+  knownBy: 'a folder with the metadata.yaml of rosbag2 or with .mcap or .db3 files, or one such file',
+  matches: (path) => isBag(splitPart(path)[0]),
+  open: (path) => openRosBag(path),
+};

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { splitBagPath, isRosBag, openRosBag } from '../../../src/training/datasets/rosBag';
+import { openRosBag, rosBagLayout, splitBagPath } from '../../../src/training/datasets/rosBag';
 import { cameraInfoMessage, imageMessage, twistMessage, writeMcap, type WrittenMessage } from '../../support/bagWriter';
 
 const FIXTURES = join(__dirname, '../../fixtures/bags');
@@ -80,8 +80,8 @@ test('the part behind # names topics', async () => {
   expect(() => splitBagPath('bag#/front/image')).toThrow(
     '"/front/image" behind the # is none of image=/topic, camera_info=/topic, speed=/topic',
   );
-  expect(await isRosBag(`${join(FIXTURES, 'mcap')}#image=/x`)).toBe(true);
-  expect(await isRosBag(FIXTURES.replace('bags', 'geometry'))).toBe(false);
+  expect(await rosBagLayout.matches(`${join(FIXTURES, 'mcap')}#image=/x`)).toBe(true);
+  expect(await rosBagLayout.matches(FIXTURES.replace('bags', 'geometry'))).toBe(false);
 });
 
 const image = (t: number, fields: object = {}) => imageMessage('/cam/image_raw', t, 32, 24, fields);

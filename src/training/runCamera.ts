@@ -1,0 +1,28 @@
+/** The camera of a run's drives, kept in the run folder: the recording need not be there any more when the model is exported. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { readCameraFile, type CameraFile } from '../media/cameraFile';
+import { resolveFile } from '../paths';
+import { openRecording } from './datasets/openRecording';
+import type { Recipe } from './recipe';
+
+const CAMERA_FILE = 'camera.yaml';
+
+/** Writes the camera of the recipe's first drive into the run folder; nothing where it has no drives. */
+export async function writeRunCamera(recipe: Recipe, run: string): Promise<void> {
+  const [drive] = recipe.data.drives;
+  if (drive === undefined) return;
+  const recording = await openRecording(resolveFile(drive), { cameraFile: resolveFile(recipe.data.camera) });
+  await recording.close();
+  const { intrinsics, distortion, usableRows } = recording.camera;
+  const { width, height, fx, fy, cx, cy } = intrinsics;
+  const camera = { image_width: width, image_height: height, fx, fy, cx, cy, distortion, usable_rows: usableRows };
+  writeFileSync(join(run, CAMERA_FILE), stringify(camera));
+}
+
+/** The camera the run was trained with; of runs on rendered scenes alone, the recipe's. */
+export async function readRunCamera(recipe: Recipe, run: string): Promise<CameraFile> {
+  const file = join(run, CAMERA_FILE);
+  return readCameraFile(existsSync(file) ? file : resolveFile(recipe.data.camera));
+}
