@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ros2humble } from '@foxglove/rosmsg-msgs-common';
 import { MessageWriter } from '@foxglove/rosmsg2-serialization';
+import zstdCodec from '@foxglove/wasm-zstd';
 import Database from 'libsql';
 
 export interface WrittenMessage {
@@ -32,12 +33,14 @@ export interface McapOptions {
   chunkSize?: number;
   /** Written as rosbag2's fastwrite preset does: neither chunks nor an index. */
   chunks?: boolean;
+  /** Compress the chunks. */
+  zstd?: boolean;
 }
 
 export async function writeMcap(
   path: string,
   messages: Iterable<WrittenMessage>,
-  { chunkSize = 1 << 16, chunks = true }: McapOptions = {},
+  { chunkSize = 1 << 16, chunks = true, zstd = false }: McapOptions = {},
 ): Promise<void> {
   const { McapWriter } = await import('@mcap/core');
   const file = await open(path, 'w');
@@ -49,7 +52,10 @@ export async function writeMcap(
       await file.write(bytes);
     },
   };
-  const writer = new McapWriter({ writable, useChunks: chunks, chunkSize });
+  await zstdCodec.isLoaded;
+  const compressChunk = (data: Uint8Array) => ({ compression: 'zstd', compressedData: zstdCodec.compress(data) });
+  const compression = zstd ? { compressChunk } : {};
+  const writer = new McapWriter({ writable, useChunks: chunks, chunkSize, ...compression });
   await writer.start({ profile: 'ros2', library: 'depthgrad test' });
   const channels = new Map<string, number>();
   for (const written of messages) {

@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openRecording } from '../../../src/training/datasets/openRecording';
+import { prepare } from '../../../src/training/datasets/prepare';
 import { openRosBag, rosBagLayout, splitBagPath } from '../../../src/training/datasets/rosBag';
 import { cameraInfoMessage, imageMessage, twistMessage, writeMcap, type WrittenMessage } from '../../support/bagWriter';
 
@@ -82,6 +84,32 @@ test('the part behind # names topics', async () => {
   );
   expect(await rosBagLayout.matches(`${join(FIXTURES, 'mcap')}#image=/x`)).toBe(true);
   expect(await rosBagLayout.matches(FIXTURES.replace('bags', 'geometry'))).toBe(false);
+});
+
+test('is prepared like any other recording, each camera of a bag by itself', async () => {
+  const [first, second] = await Promise.all(
+    ['rgb8', 'mono8'].map(async (encoding) => {
+      const path = `${join(FIXTURES, 'mcap')}#image=/${encoding}/image_raw,${INFO},speed=/odom`;
+      return prepare(await openRecording(path), join(folder, 'prepared'), { width: 16, height: 12, progress: false });
+    }),
+  );
+  expect(first.folder).not.toBe(second.folder);
+  expect([first.count, second.count]).toEqual([4, 4]);
+  expect(Array.from(first.speeds!)).toEqual([2, 3, 4, 5].map((speed) => expect.closeTo(speed, 5)));
+  expect(first.stamps![1] - first.stamps![0]).toBeCloseTo(0.1, 6);
+  const [colours, greys] = [first, second].map((drive) => {
+    const frame = new Uint8Array(16 * 12 * 3);
+    drive.readFrame(2, frame);
+    drive.close();
+    return frame;
+  });
+  const isGrey = (frame: Uint8Array) => frame.every((value, i) => value === frame[i - (i % 3)]);
+  expect([isGrey(colours), isGrey(greys)]).toEqual([false, true]);
+});
+
+test('a path of another kind is told of bags among the layouts looked for', async () => {
+  await expect(openRecording(join(FIXTURES, 'referee.json'))).rejects.toThrow(/ROS 2 bag: a folder with the metadata/);
+  await expect(openRecording(join(folder, 'gone#image=/a'))).rejects.toThrow('no such file or folder');
 });
 
 const image = (t: number, fields: object = {}) => imageMessage('/cam/image_raw', t, 32, 24, fields);
