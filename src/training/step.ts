@@ -4,7 +4,7 @@ import { fuse } from '../model/fusion';
 import { poseFeatureIndex, type DepthNetwork } from '../model/network';
 import { alignBatch } from './alignBatch';
 import { lossTerms } from './losses';
-import type { TrainingBatch, TrainingOutputs } from './losses/loss';
+import { meetsNeeds, type TrainingBatch, type TrainingOutputs } from './losses/loss';
 
 export interface StepResult {
   loss: number;
@@ -71,7 +71,7 @@ export function computeStep(
     for (const [name, weight] of Object.entries(weights)) {
       const term = lossTerms.get(name);
       if (!term) throw new Error(`no loss "${name}"`);
-      if (weight === 0 || (term.needs === 'next' && !batch.next) || (term.needs === 'truth' && !batch.truth)) continue;
+      if (weight === 0 || !meetsNeeds(term, batch)) continue;
       const result = term.compute(outputs, batch);
       parts.push(tf.mul(result.value, weight) as tf.Scalar);
       scalars[name] = result.value.dataSync()[0];

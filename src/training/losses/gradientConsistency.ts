@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { forwardDifferences, stopGradient } from './differences';
-import type { LossTerm } from './loss';
+import { required, type LossTerm } from './loss';
 
 /** phi(x) = sqrt(x^2 + 1e-4) of CH-001. */
 export function charbonnier(x: tf.Tensor4D): tf.Tensor4D {
@@ -17,7 +17,8 @@ export const gradientConsistency: LossTerm = {
   description:
     'phi(grad u - sg(G)) + phi(sg(grad fused) - G), sum over axes, mean over pixels (CH-001 eq. 1, healthy form)',
   needs: 'nothing',
-  compute({ logDisparity, gradient, fused }) {
+  compute({ logDisparity, gradient: head, fused }) {
+    const gradient = required(head, 'gradient_consistency', 'a network with a gradient head');
     const depthSide = charbonnier(tf.sub(forwardDifferences(logDisparity), stopGradient(gradient)));
     const gradientSide = charbonnier(tf.sub(forwardDifferences(stopGradient(fused)), gradient));
     const value = tf.mul(tf.add(tf.mean(depthSide), tf.mean(gradientSide)), 2) as tf.Scalar; // mean over both axes -> sum over axes

@@ -22,22 +22,67 @@ export interface TrainingBatch {
     /** Pose of the target camera in the previous camera's optical frame, [b,6]. */
     pose: Float32Array;
   };
+  /** The right camera of a rectified pair whose left image is the target. */
+  stereo?: {
+    /** rgb [b,h,w,3] in 0..1 */
+    right: Float32Array;
+    /** Distance of the two cameras in metres, per sample. */
+    baseline: Float32Array;
+  };
+  /** Measured depth along Z in metres [b,h,w], 0 where nothing was measured (LiDAR, depth camera). */
+  depth?: Float32Array;
+  /** What a frozen teacher says of the target before it was perturbed for the student. */
+  teacher?: {
+    /** Pseudo-labels: disparity [b,h,w] up to scale and shift. */
+    disparity: Float32Array;
+    /** Feature map [b,fh,fw,fc] of a frozen encoder. */
+    features?: { values: Float32Array; shape: [number, number, number, number] };
+    /** [b,h,w]: 1 where CutMix pasted another sample, whose labels have a scale and shift of their own. */
+    pasted?: Uint8Array;
+  };
+  /** Unit surface normals towards the camera [b,h,w,3] in its optical frame, zeros where unknown. */
+  normals?: Float32Array;
+  /** Class index per pixel [b,h,w], UNLABELLED where nobody said. */
+  labels?: Uint8Array;
+  /** The camera's own motion, by odometry. */
+  motion?: {
+    /** m/s, per sample. */
+    speed: Float32Array;
+    /** Seconds from the previous frame to the target, and from the target to the next, per sample. */
+    sincePrevious: Float32Array;
+    untilNext?: Float32Array;
+  };
 }
 
-/** The network's differentiable outputs for the target frames. */
+/** Class index that counts nowhere (the convention of Cityscapes and Pascal VOC). */
+export const UNLABELLED = 255;
+
+/** The network's differentiable outputs for the target frames. Which of the optional ones there are depends on the network. */
 export interface TrainingOutputs {
   /** u0 = ln(1/Z) of the depth head, [b,h,w,1]. */
   logDisparity: tf.Tensor4D;
   /** Gradient head: forward differences of log-disparity (du, dv) per pixel, [b,h,w,2]. */
-  gradient: tf.Tensor4D;
-  /** Screened-Poisson fusion of both, [b,h,w,1]. */
+  gradient?: tf.Tensor4D;
+  /** Screened-Poisson fusion of both, [b,h,w,1]; of a network without a gradient head the same as logDisparity. */
   fused: tf.Tensor4D;
   /** Pose of the target in the previous camera's frame, [b,6]. */
-  poseFromPrevious: tf.Tensor2D;
+  poseFromPrevious?: tf.Tensor2D;
   /** Pose of the next camera in the target's frame, [b,6]; absent where the batch has no later frame. */
   poseToNext?: tf.Tensor2D;
   /** The same poses refined by direct alignment on the step's own depth, as constants; absent where there is no next frame. */
   aligned?: { poseFromPrevious: tf.Tensor2D; poseToNext: tf.Tensor2D };
+  /** Disparity 1/Z at falling sizes, [b,h/2^s,w/2^s,1] for s = 0, 1, .. */
+  disparities?: tf.Tensor4D[];
+  /** Logit of the explainability of the previous and the next frame per scale, [b,h/2^s,w/2^s,2]. */
+  explainability?: tf.Tensor4D[];
+  /** Disparity of the left (channel 0) and the right image (1) in widths of the image, [b,h/2^s,w/2^s,2] for s = 0, 1, .. */
+  stereoDisparities?: tf.Tensor4D[];
+  /** Encoder map to be aligned with a frozen encoder's, [b,fh,fw,fc]. */
+  features?: tf.Tensor4D;
+  /** Surface normal head, any length, [b,h,w,3]. */
+  normals?: tf.Tensor4D;
+  /** Semantic head: logit per class, [b,h,w,classes]. */
+  semanticLogits?: tf.Tensor4D;
 }
 
 export interface LossResult {
@@ -48,11 +93,30 @@ export interface LossResult {
   maps?: Record<string, Float32Array>;
 }
 
+/** A part of the batch that not every data set has. */
+export type LossNeed = 'next' | 'truth' | 'stereo' | 'depth' | 'teacher' | 'normals' | 'labels' | 'motion';
+
 export interface LossTerm {
   readonly name: string;
   /** One line: what it is and which paper it comes from. */
   readonly description: string;
   /** What the batch must carry. A term whose needs a batch does not meet is left out of that step. */
-  readonly needs: 'next' | 'truth' | 'nothing';
+  readonly needs: LossNeed | 'nothing';
+  /** @throws Error naming the term and what is missing when the network has no output the term is about */
   compute(outputs: TrainingOutputs, batch: TrainingBatch): LossResult;
+}
+
+export function meetsNeeds(term: Pick<LossTerm, 'needs'>, batch: TrainingBatch): boolean {
+  return term.needs === 'nothing' || batch[term.needs] !== undefined;
+}
+
+/**
+ * The part, or an error that says which term misses it.
+ *
+ * @param what e.g. 'a gradient head' or 'a batch with depth'
+ */
+export function required<Part>(part: Part | undefined, term: string, what: string): Part {
+  if (part === undefined)
+    throw new Error(`the loss "${term}" needs ${what}; leave it out of the recipe or change the network or data`);
+  return part;
 }

@@ -54,7 +54,8 @@ export interface PhotometricOutcome {
 
 const workspaces = new Map<string, PhotometricWorkspace[]>();
 
-function workspacesFor(height: number, width: number, count: number): PhotometricWorkspace[] {
+/** `count` workspaces of this size, kept for the next call of the same size. */
+export function workspacesFor(height: number, width: number, count: number): PhotometricWorkspace[] {
   const key = `${height}x${width}`;
   const list = workspaces.get(key) ?? [];
   while (list.length < count) list.push(new PhotometricWorkspace(height, width));
@@ -62,7 +63,8 @@ function workspacesFor(height: number, width: number, count: number): Photometri
   return list;
 }
 
-function sample(all: Float32Array, index: number, length: number): Float32Array {
+/** The `index`-th part of `length` numbers, not copied. */
+export function sample(all: Float32Array, index: number, length: number): Float32Array {
   return all.subarray(index * length, (index + 1) * length);
 }
 
@@ -156,13 +158,14 @@ export function evaluatePhotometric(
   return outcome;
 }
 
-function targetToSource(pose: Float32Array, later: boolean): Se3 {
+/** @param pose [6], the later camera in the earlier camera's frame; @param later whether the source is the later of the two */
+export function targetToSource(pose: Float32Array, later: boolean): Se3 {
   const transform = fromVector6(pose);
   return later ? inverse(transform) : transform;
 }
 
 /** Chains d/dt and d/d(delta) (left perturbation exp(delta) R) of the transform used on to the six numbers of the pose head. */
-function chainToVector6(
+export function chainToVector6(
   pose: Float32Array,
   later: boolean,
   { rotation: r, translation: t }: Se3,

@@ -191,10 +191,9 @@ export function backwardThroughWarp(
   gradTranslation: Float64Array,
   gradRotation: Float64Array,
 ): void {
-  const { height, width, warped, warpedSlope, slopeOfLogDisparity, point, coefficients } = work;
+  const { height, width, warped, warpedSlope, coefficients } = work;
   ssimCoefficients(work, target, weight);
   const row = 9 * width;
-  const [t0, t1, t2] = Array.from(translation);
   const l1 = (1 - SSIM_WEIGHT) / 3;
   for (let v = 0; v < height; v++) {
     const firstRow = v > 0 ? -1 : 0;
@@ -227,25 +226,45 @@ export function backwardThroughWarp(
         gy += g * warpedSlope[6 * i + 2 * c + 1];
       }
       if (gx === 0 && gy === 0) continue;
-      const qz = point[3 * i + 2];
-      if (qz === 0) continue; // behind the camera: the clamped sample does not depend on depth or pose
-      gradLogDisparity[i] += gx * slopeOfLogDisparity[2 * i] + gy * slopeOfLogDisparity[2 * i + 1];
-      const qx = point[3 * i];
-      const qy = point[3 * i + 1];
-      const px = (gx * k.fx) / qz;
-      const py = (gy * k.fy) / qz;
-      const pz = -(px * qx + py * qy) / qz;
-      gradTranslation[0] += px;
-      gradTranslation[1] += py;
-      gradTranslation[2] += pz;
-      const ax = qx - t0;
-      const ay = qy - t1;
-      const az = qz - t2;
-      gradRotation[0] += ay * pz - az * py;
-      gradRotation[1] += az * px - ax * pz;
-      gradRotation[2] += ax * py - ay * px;
+      chainThroughWarp(work, i, gx, gy, k, translation, gradLogDisparity, gradTranslation, gradRotation);
     }
   }
+}
+
+/**
+ * Chains one pixel's gradient with respect to its sampling position (gx, gy) on to log-disparity and pose.
+ *
+ * @param pixel index v * width + u; the other parameters as in backwardThroughWarp
+ */
+export function chainThroughWarp(
+  work: PhotometricWorkspace,
+  pixel: number,
+  gx: number,
+  gy: number,
+  k: KernelIntrinsics,
+  translation: ArrayLike<number>,
+  gradLogDisparity: Float32Array,
+  gradTranslation: Float64Array,
+  gradRotation: Float64Array,
+): void {
+  const { slopeOfLogDisparity, point } = work;
+  const qz = point[3 * pixel + 2];
+  if (qz === 0) return; // behind the camera: the clamped sample does not depend on depth or pose
+  gradLogDisparity[pixel] += gx * slopeOfLogDisparity[2 * pixel] + gy * slopeOfLogDisparity[2 * pixel + 1];
+  const qx = point[3 * pixel];
+  const qy = point[3 * pixel + 1];
+  const px = (gx * k.fx) / qz;
+  const py = (gy * k.fy) / qz;
+  const pz = -(px * qx + py * qy) / qz;
+  gradTranslation[0] += px;
+  gradTranslation[1] += py;
+  gradTranslation[2] += pz;
+  const ax = qx - translation[0];
+  const ay = qy - translation[1];
+  const az = qz - translation[2];
+  gradRotation[0] += ay * pz - az * py;
+  gradRotation[1] += az * px - ax * pz;
+  gradRotation[2] += ax * py - ay * px;
 }
 
 /** Per window and channel: d(weight * 0.85 (1 - SSIM) / 2 / 3) as A + B x_j + C y_j for every pixel j in the window. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { forwardDifferences } from './differences';
-import type { LossTerm, TrainingBatch } from './loss';
+import { required, type LossTerm, type TrainingBatch } from './loss';
 
 /** exp(-mean_rgb |forward difference|) of the target per axis, [b,h,w,2]: 1 on even surfaces, small on edges. */
 function evenness(batch: TrainingBatch): tf.Tensor4D {
@@ -35,7 +35,8 @@ export const gradientSmoothness: LossTerm = {
   needs: 'nothing',
   compute({ gradient }, batch) {
     const weight = evenness(batch);
-    const [gu, gv] = tf.split(gradient, 2, 3) as tf.Tensor4D[];
+    const head = required(gradient, 'gradient_smoothness', 'a network with a gradient head');
+    const [gu, gv] = tf.split(head, 2, 3) as tf.Tensor4D[];
     const second = tf.add(tf.abs(forwardDifferences(gu)), tf.abs(forwardDifferences(gv)));
     return { value: tf.mean(tf.mul(second, weight)) as tf.Scalar };
   },

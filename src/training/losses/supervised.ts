@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { forwardDifferences } from './differences';
-import type { LossTerm, TrainingBatch } from './loss';
+import { required, type LossTerm, type TrainingBatch } from './loss';
 
 function truthOf(batch: TrainingBatch): { logDisparity: tf.Tensor4D; pose: tf.Tensor2D } {
   if (!batch.truth)
@@ -31,7 +31,8 @@ export const gradientTruth: LossTerm = {
   needs: 'truth',
   compute({ gradient, fused }, batch) {
     const truth = forwardDifferences(truthOf(batch).logDisparity);
-    const own = tf.mean(tf.abs(tf.sub(gradient, truth)));
+    const head = required(gradient, 'gradient_truth', 'a network with a gradient head');
+    const own = tf.mean(tf.abs(tf.sub(head, truth)));
     const ofFused = tf.mean(tf.abs(tf.sub(forwardDifferences(fused), truth)));
     return { value: tf.mul(tf.add(own, ofFused), 2) as tf.Scalar };
   },
@@ -52,7 +53,8 @@ export const poseTruth: LossTerm = {
   description: 'L1 of ego-motion against the exact camera motion (synthetic scenes)',
   needs: 'truth',
   compute({ poseFromPrevious }, batch) {
-    return { value: poseError(poseFromPrevious, truthOf(batch).pose) };
+    const pose = required(poseFromPrevious, 'pose_truth', 'a network with a pose head');
+    return { value: poseError(pose, truthOf(batch).pose) };
   },
 };
 
@@ -62,7 +64,8 @@ export const poseAlignment: LossTerm = {
   description: 'L1 of ego-motion against its own refinement by direct image alignment on the estimated depth',
   needs: 'next',
   compute({ poseFromPrevious, poseToNext, aligned }) {
-    if (!poseToNext || !aligned) throw new Error('pose_alignment needs the previous and the next frame');
+    if (!poseFromPrevious || !poseToNext || !aligned)
+      throw new Error('pose_alignment needs the previous and the next frame');
     const value = tf.add(
       poseError(poseFromPrevious, aligned.poseFromPrevious),
       poseError(poseToNext, aligned.poseToNext),
