@@ -146,7 +146,7 @@ test('gradients of the stereo terms agree with finite differences', () => {
   for (const [term, step] of [
     [leftRightPhotometric, 2e-4],
     [leftRightConsistency, 1e-5],
-    [stereoSmoothness, 5e-5],
+    [stereoSmoothness, 5e-6],
   ] as const) {
     const f = (...scales: tf.Tensor[]): tf.Scalar => term.compute(outputs(scales as tf.Tensor4D[]), wall()).value;
     expectGradients(f, maps, { step, tolerance: 0.03, kept: every });
