@@ -26,15 +26,17 @@ export interface ConvOptions {
 
 /**
  * Makes convolution layers and remembers how each of them starts. Padding is 'same' as TensorFlow defines it (what the
- * ImageNet weights of EfficientNet-Lite0 were trained with). No batch normalisation anywhere: its running statistics
- * would have to be kept right during adaptation.
+ * ImageNet weights of EfficientNet-Lite0 were trained with). No batch normalisation in depthgrad's own network: its running
+ * statistics would have to be kept right during adaptation.
  */
 export class NetworkBuilder {
   /** By layer name. */
   readonly starts = new Map<string, LayerStart>();
+  /** Batch normalisation layers, which start as the identity. */
+  readonly normalisations = new Set<string>();
 
   conv(input: tf.SymbolicTensor, name: string, filters: number, options: ConvOptions): tf.SymbolicTensor {
-    this.#remember(name, options);
+    this.remember(name, options);
     return tf.layers
       .conv2d({
         name,
@@ -48,8 +50,49 @@ export class NetworkBuilder {
       .apply(input) as tf.SymbolicTensor;
   }
 
+  /** Doubles height and width by a transposed convolution of stride 2. */
+  convTranspose(
+    input: tf.SymbolicTensor,
+    name: string,
+    filters: number,
+    options: Omit<ConvOptions, 'stride'>,
+  ): tf.SymbolicTensor {
+    const rectified = (options.activation ?? 'linear') !== 'linear';
+    // The kernel is [kh, kw, filters, in], and an output pixel sees a quarter of its taps.
+    const fanInRatio = (4 * filters) / (input.shape[3] ?? filters);
+    this.remember(name, { ...options, gain: (options.gain ?? (rectified ? Math.SQRT2 : 1)) * Math.sqrt(fanInRatio) });
+    return tf.layers
+      .conv2dTranspose({
+        name,
+        filters,
+        kernelSize: options.kernel,
+        strides: 2,
+        padding: 'same',
+        activation: options.activation ?? 'linear',
+        kernelInitializer: 'zeros',
+      })
+      .apply(input) as tf.SymbolicTensor;
+  }
+
+  dense(
+    input: tf.SymbolicTensor,
+    name: string,
+    units: number,
+    options: Omit<ConvOptions, 'kernel' | 'stride'>,
+  ): tf.SymbolicTensor {
+    this.remember(name, options);
+    return tf.layers
+      .dense({ name, units, activation: options.activation ?? 'linear', kernelInitializer: 'zeros' })
+      .apply(input) as tf.SymbolicTensor;
+  }
+
+  batchNorm(input: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+    this.normalisations.add(name);
+    return tf.layers.batchNormalization({ name }).apply(input) as tf.SymbolicTensor;
+  }
+
   depthwise(input: tf.SymbolicTensor, name: string, options: ConvOptions): tf.SymbolicTensor {
-    this.#remember(name, options);
+    this.remember(name, options);
     return tf.layers
       .depthwiseConv2d({
         name,
@@ -90,7 +133,8 @@ export class NetworkBuilder {
     return tf.layers.maxPooling2d({ name, poolSize: 3, strides: 2, padding: 'same' }).apply(input) as tf.SymbolicTensor;
   }
 
-  #remember(name: string, options: ConvOptions): void {
+  /** Notes how a layer starts that the builder does not make itself. */
+  remember(name: string, options: Omit<ConvOptions, 'kernel'>): void {
     if (this.starts.has(name)) throw new Error(`layer name '${name}' is used twice`);
     const rectified = (options.activation ?? 'linear') !== 'linear';
     this.starts.set(name, {

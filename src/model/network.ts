@@ -4,7 +4,7 @@ import { buildDepthHead } from './heads/depth';
 import { buildGradientHead, gradientInputs } from './heads/gradient';
 import { buildPoseHead } from './heads/pose';
 import { Affine, NetworkBuilder } from './layers';
-import { startingValues } from './start';
+import { assign, collectVariables, startVariables } from './variables';
 
 export type { EncoderName } from './encoders/index';
 
@@ -74,12 +74,8 @@ export class DepthNetwork {
     this.depthHead = buildDepthHead(builder, channels);
     this.gradientHead = buildGradientHead(builder, channels);
     this.poseHead = buildPoseHead(builder, channels[poseFeatureIndex]);
-    this.#variables = this.#collectVariables();
-    for (const [name, variable] of this.#variables) {
-      const start = builder.starts.get(name.slice(0, name.lastIndexOf('/')));
-      if (start === undefined) throw new Error(`variable '${name}' was not made by the network builder`);
-      assign(variable, startingValues(name, variable.shape, start, config.seed));
-    }
+    this.#variables = collectVariables([this.encoder, this.depthHead, this.gradientHead, this.poseHead]);
+    startVariables(this.#variables, builder, config.seed);
   }
 
   /** @throws Error when height or width is no positive multiple of 8, the encoder is unknown or lambda is not positive */
@@ -159,21 +155,4 @@ export class DepthNetwork {
   dispose(): void {
     for (const model of [this.encoder, this.depthHead, this.gradientHead, this.poseHead]) model.dispose();
   }
-
-  #collectVariables(): Map<string, tf.Variable> {
-    const variables = new Map<string, tf.Variable>();
-    for (const model of [this.encoder, this.depthHead, this.gradientHead, this.poseHead]) {
-      for (const layer of model.layers) {
-        for (const weight of layer.weights) {
-          const kind = weight.originalName.slice(weight.originalName.lastIndexOf('/') + 1);
-          variables.set(`${layer.name}/${kind}`, weight.read() as tf.Variable);
-        }
-      }
-    }
-    return variables;
-  }
-}
-
-function assign(variable: tf.Variable, values: Float32Array): void {
-  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
 }

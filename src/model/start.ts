@@ -27,13 +27,13 @@ function hashName(name: string): number {
  * Starting numbers of one variable.
  *
  * @param name the variable's name, e.g. `depth/head/kernel`
- * @param shape [kh, kw, in, out] for a convolution, [kh, kw, channels, 1] depthwise, [channels] for a bias
+ * @param shape [kh, kw, in, out] for a convolution, [kh, kw, channels, 1] depthwise, [in, out] dense, [channels] for a bias
  */
 export function startingValues(name: string, shape: readonly number[], start: LayerStart, seed: number): Float32Array {
   const size = shape.reduce((product, n) => product * n, 1);
   const values = new Float32Array(size);
   if (shape.length === 1) return values.fill(start.bias);
-  const fanIn = name.endsWith('/depthwise_kernel') ? shape[0] * shape[1] : shape[0] * shape[1] * shape[2];
+  const fanIn = name.endsWith('/depthwise_kernel') ? shape[0] * shape[1] : size / shape[shape.length - 1];
   // Uniform with He's variance (He et al. 2015): as good a start as normal numbers, and cheap to draw.
   const halfWidth = (start.gain * sqrt(3)) / sqrt(fanIn);
   const uniform = uniformGenerator((hashName(name) ^ imul(seed, 0x9e3779b1)) >>> 0);
