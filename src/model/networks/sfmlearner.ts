@@ -1,0 +1,148 @@
+/**
+ * SfMLearner (Zhou et al. 2017): DispNet with disparities at four scales, and the pose network with the explainability masks. As
+ * published but for the pose: translation and axis-angle instead of Euler angles (the same to first order at the head's scale of 0.01), of
+ * the later camera in the earlier one's frame, as everywhere here.
+ */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { Affine, CropTo, NetworkBuilder, SpatialMean } from '../layers';
+import { collectVariables, startVariables } from '../variables';
+
+export interface SfmLearnerConfig {
+  seed: number;
+  /** Factor on all channel counts; 1 is the paper's. */
+  widthFactor?: number;
+}
+
+/** All scales finest first, [b,h/2^s,w/2^s,..]. */
+export interface SfmLearnerOutputs {
+  /** 1/Z, 0.01 .. 10.01. */
+  disparities: tf.Tensor4D[];
+  /** Logits of the previous and the next frame. */
+  explainability: tf.Tensor4D[];
+  /** [b,6] */
+  poseFromPrevious: tf.Tensor2D;
+  poseToNext: tf.Tensor2D;
+}
+
+const disparityScale = 10;
+const minDisparity = 0.01;
+const poseScale = 0.01;
+const encoderChannels = [32, 64, 128, 256, 512, 512, 512] as const;
+const encoderKernels = [7, 5, 3, 3, 3, 3, 3] as const;
+const decoderChannels = [512, 512, 256, 128, 64, 32, 16] as const;
+const poseChannels = [16, 32, 64, 128, 256, 256, 256] as const;
+const poseKernels = [7, 5, 3, 3, 3, 3, 3] as const;
+const maskChannels = [256, 128, 64, 32, 16] as const;
+const maskKernels = [3, 3, 3, 5, 7] as const;
+const scales = 4;
+const centred = { scale: 2, offset: -1 };
+
+type Wide = (channels: number) => number;
+
+/** Transposed convolution cut to the size of the map beside it. */
+function upTo(
+  builder: NetworkBuilder,
+  x: tf.SymbolicTensor,
+  like: tf.SymbolicTensor,
+  name: string,
+  filters: number,
+  kernel = 3,
+): tf.SymbolicTensor {
+  const up = builder.convTranspose(x, name, filters, { kernel, activation: 'relu' });
+  return new CropTo(`${name}/crop`).apply([up, like]) as tf.SymbolicTensor;
+}
+
+/** Image -> disparities, finest first. */
+function buildDisparity(builder: NetworkBuilder, wide: Wide): tf.LayersModel {
+  const image = tf.input({ shape: [null, null, 3], name: 'disparity/image' });
+  const maps = [new Affine('disparity/normalise', centred).apply(image) as tf.SymbolicTensor];
+  encoderChannels.forEach((channels, i) => {
+    const options = { kernel: encoderKernels[i], activation: 'relu' } as const;
+    const halved = builder.conv(maps[i], `encoder/conv${i + 1}`, wide(channels), { ...options, stride: 2 });
+    maps.push(builder.conv(halved, `encoder/conv${i + 1}b`, wide(channels), options));
+  });
+  const disparities: tf.SymbolicTensor[] = [];
+  let x = maps[encoderChannels.length];
+  decoderChannels.forEach((channels, i) => {
+    const stage = decoderChannels.length - i; // the stage's map has stride 2^(stage - 1)
+    const beside = maps[stage - 1];
+    const inputs = [upTo(builder, x, beside, `disparity/up${stage}`, wide(channels))];
+    if (stage > 1) inputs.push(beside);
+    const coarser = disparities[0];
+    if (coarser) inputs.push(builder.up(coarser, `disparity/scale${stage}/up`));
+    const joined = inputs.length > 1 ? builder.concat(inputs, `disparity/skip${stage}`) : inputs[0];
+    x = builder.conv(joined, `disparity/conv${stage}`, wide(channels), { kernel: 3, activation: 'relu' });
+    if (stage > scales) return;
+    const raw = builder.conv(x, `disparity/head${stage}`, 1, { kernel: 3, gain: 0.1 });
+    const share = tf.layers.activation({ name: `disparity/sigmoid${stage}`, activation: 'sigmoid' }).apply(raw);
+    const range = new Affine(`disparity/range${stage}`, { scale: disparityScale, offset: minDisparity });
+    disparities.unshift(range.apply(share) as tf.SymbolicTensor);
+  });
+  return tf.model({ name: 'disparity', inputs: image, outputs: disparities });
+}
+
+/** Target, previous and next image as nine channels -> twelve pose numbers, mask logits finest first. */
+function buildPose(builder: NetworkBuilder, wide: Wide): tf.LayersModel {
+  const images = tf.input({ shape: [null, null, 9], name: 'pose/images' });
+  const maps = [new Affine('pose/normalise', centred).apply(images) as tf.SymbolicTensor];
+  poseChannels.forEach((channels, i) => {
+    const options = { kernel: poseKernels[i], stride: 2, activation: 'relu' } as const;
+    maps.push(builder.conv(maps[i], `pose/conv${i + 1}`, wide(channels), options));
+  });
+  let pose = builder.conv(maps[poseChannels.length], 'pose/head', 12, { kernel: 1, gain: 0.1 });
+  pose = new SpatialMean('pose/mean').apply(pose) as tf.SymbolicTensor;
+  pose = new Affine('pose/scale', { scale: poseScale, offset: 0 }).apply(pose) as tf.SymbolicTensor;
+  const masks: tf.SymbolicTensor[] = [];
+  let x = maps[maskChannels.length];
+  maskChannels.forEach((channels, i) => {
+    const stage = maskChannels.length - i;
+    x = upTo(builder, x, maps[stage - 1], `mask/up${stage}`, wide(channels), maskKernels[i]);
+    if (stage > scales) return;
+    masks.unshift(builder.conv(x, `mask/head${stage}`, 2, { kernel: 3, gain: 0.1 }));
+  });
+  return tf.model({ name: 'pose', inputs: images, outputs: [pose, ...masks] });
+}
+
+/**
+ * ```ts
+ * const network = new SfmLearnerNetwork({ seed: 1 });
+ * const { disparities, explainability, poseFromPrevious, poseToNext } = network.estimate(target, previous, next);
+ * ```
+ */
+export class SfmLearnerNetwork {
+  readonly #disparity: tf.LayersModel;
+  readonly #pose: tf.LayersModel;
+  readonly #variables: ReadonlyMap<string, tf.Variable>;
+
+  constructor({ seed, widthFactor = 1 }: SfmLearnerConfig) {
+    const wide: Wide = (channels) => Math.max(1, Math.round(channels * widthFactor));
+    const builder = new NetworkBuilder();
+    this.#disparity = buildDisparity(builder, wide);
+    this.#pose = buildPose(builder, wide);
+    this.#variables = collectVariables([this.#disparity, this.#pose]);
+    startVariables(this.#variables, builder, seed);
+  }
+
+  /** `encoder/`, `disparity/`, `pose/` and `mask/` variables by stable name. */
+  namedVariables(): Map<string, tf.Variable> {
+    return new Map(this.#variables);
+  }
+
+  /** @param image rgb in 0..1, [b,h,w,3], h and w multiples of 8; @returns 1/Z finest first */
+  estimateDisparities(image: tf.Tensor4D): tf.Tensor4D[] {
+    return this.#disparity.apply(image) as tf.Tensor4D[];
+  }
+
+  /** @param target rgb in 0..1, [b,h,w,3], h and w multiples of 8, as are `previous` and `next` */
+  estimate(target: tf.Tensor4D, previous: tf.Tensor4D, next: tf.Tensor4D): SfmLearnerOutputs {
+    const disparities = this.estimateDisparities(target);
+    const [poses, ...masks] = this.#pose.apply(tf.concat([target, previous, next], 3)) as tf.Tensor[];
+    const [poseFromPrevious, poseToNext] = tf.split(poses, 2, 1) as tf.Tensor2D[];
+    return { disparities, explainability: masks as tf.Tensor4D[], poseFromPrevious, poseToNext };
+  }
+
+  dispose(): void {
+    this.#disparity.dispose();
+    this.#pose.dispose();
+  }
+}

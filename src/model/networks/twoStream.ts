@@ -1,0 +1,111 @@
+/**
+ * Two-Stream network (TwoNet, Li et al. 2017): a depth stream and a gradient stream with an encoder each, and a fusion block on depth,
+ * gradient and image features. The control that shares nothing, beside depthgrad's one encoder (method.md 3).
+ */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { encoderByName, type Encoder, type EncoderName } from '../encoders/index';
+import { buildDepthHead } from '../heads/depth';
+import { buildGradientHead, gradientInputs } from '../heads/gradient';
+import { Affine, DepthToSpace, NetworkBuilder } from '../layers';
+import { collectVariables, startVariables } from '../variables';
+
+export interface TwoStreamConfig {
+  encoder: EncoderName;
+  seed: number;
+}
+
+export interface TwoStreamOutputs {
+  /** Of the depth stream alone, [b,h,w,1]. */
+  logDisparity: tf.Tensor4D;
+  /** Of the gradient stream alone: forward differences of log-disparity, [b,h,w,2]. */
+  gradient: tf.Tensor4D;
+  /** Of the fusion block, [b,h,w,1]. */
+  fused: tf.Tensor4D;
+}
+
+const fusionChannels = 32;
+
+interface Stream {
+  encoder: tf.LayersModel;
+  /** Decoder to stride 8 and full resolution; the gradient stream uses its stride-8 map alone. */
+  decoder: tf.LayersModel;
+}
+
+function buildStream(builder: NetworkBuilder, { build, channels, normalisation }: Encoder): Stream {
+  const image = tf.input({ shape: [null, null, 3], name: 'encoder/image' });
+  const normalised = new Affine('encoder/normalise', normalisation).apply(image) as tf.SymbolicTensor;
+  const encoder = tf.model({ name: 'encoder', inputs: image, outputs: build(builder, normalised) });
+  return { encoder, decoder: buildDepthHead(builder, channels) };
+}
+
+/** Depth and gradient in 2x2 cells beside the depth stream's stride-2 features -> a correction of log-disparity, zero at first. */
+function buildFusion(builder: NetworkBuilder, featureChannels: number): tf.LayersModel {
+  const cells = tf.input({ shape: [null, null, 12], name: 'fusion/cells' });
+  const features = tf.input({ shape: [null, null, featureChannels], name: 'fusion/features' });
+  let x = builder.concat([cells, features], 'fusion/concat');
+  for (const i of [1, 2]) x = builder.conv(x, `fusion/conv${i}`, fusionChannels, { kernel: 5, activation: 'relu' });
+  x = builder.conv(x, 'fusion/head', 4, { kernel: 3, gain: 0.05 });
+  return tf.model({
+    name: 'fusion',
+    inputs: [cells, features],
+    outputs: new DepthToSpace('fusion/space').apply(x) as tf.SymbolicTensor,
+  });
+}
+
+/** [b,2h,2w,c] -> [b,h,w,4c]: the pixels of a 2x2 cell side by side. */
+function spaceToDepth(map: tf.Tensor4D): tf.Tensor4D {
+  const [b, h, w, c] = map.shape;
+  const rows = tf.reshape(map, [b * (h / 2), 2, w / 2, 2 * c]);
+  return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [b, h / 2, w / 2, 4 * c]);
+}
+
+export class TwoStreamNetwork {
+  readonly #depth: Stream;
+  readonly #gradient: Stream & { head: tf.LayersModel };
+  readonly #fusion: tf.LayersModel;
+  readonly #variables: ReadonlyMap<string, tf.Variable>;
+
+  /** @throws Error when the encoder is unknown */
+  constructor({ encoder: name, seed }: TwoStreamConfig) {
+    const encoder = encoderByName(name);
+    const ofDepth = new NetworkBuilder();
+    const ofGradient = new NetworkBuilder();
+    this.#depth = buildStream(ofDepth, encoder);
+    this.#fusion = buildFusion(ofDepth, encoder.channels[0]);
+    const stream = buildStream(ofGradient, encoder);
+    // Of the second decoder only what leads to its stride-8 map: the rest would never be trained.
+    const decoder = tf.model({ name: 'context', inputs: stream.decoder.inputs, outputs: stream.decoder.outputs[1] });
+    this.#gradient = { encoder: stream.encoder, decoder, head: buildGradientHead(ofGradient, encoder.channels) };
+    const depth = collectVariables([this.#depth.encoder, this.#depth.decoder, this.#fusion]);
+    const gradient = collectVariables([this.#gradient.encoder, decoder, this.#gradient.head]);
+    startVariables(depth, ofDepth, seed);
+    startVariables(gradient, ofGradient, seed + 1);
+    this.#variables = new Map([
+      ...[...depth].map(([key, variable]) => [`depth_stream/${key}`, variable] as const),
+      ...[...gradient].map(([key, variable]) => [`gradient_stream/${key}`, variable] as const),
+    ]);
+  }
+
+  /** `depth_stream/` and `gradient_stream/` variables by stable name; the fusion block is `depth_stream/fusion/`. */
+  namedVariables(): Map<string, tf.Variable> {
+    return new Map(this.#variables);
+  }
+
+  /** @param images rgb in 0..1, [b,h,w,3], h and w multiples of 8 */
+  estimate(images: tf.Tensor4D): TwoStreamOutputs {
+    const depthFeatures = this.#depth.encoder.apply(images) as tf.Tensor4D[];
+    const [logDisparity] = this.#depth.decoder.apply(depthFeatures) as tf.Tensor4D[];
+    const gradientFeatures = this.#gradient.encoder.apply(images) as tf.Tensor4D[];
+    const context = this.#gradient.decoder.apply(gradientFeatures) as tf.Tensor4D;
+    const gradient = this.#gradient.head.apply(gradientInputs(gradientFeatures, context)) as tf.Tensor4D;
+    const cells = spaceToDepth(tf.concat([logDisparity, gradient], 3));
+    const correction = this.#fusion.apply([cells, depthFeatures[0]]) as tf.Tensor4D;
+    return { logDisparity, gradient, fused: tf.add(logDisparity, correction) };
+  }
+
+  dispose(): void {
+    const { encoder, decoder, head } = this.#gradient;
+    for (const model of [this.#depth.encoder, this.#depth.decoder, this.#fusion, encoder, decoder, head])
+      model.dispose();
+  }
+}
