@@ -65,16 +65,17 @@ test('ten seconds of the mountain road become a report and pictures', async () =
   expect(numbers.latency_ms.p50).toBeGreaterThan(1);
   expect(numbers.latency_ms.p95).toBeGreaterThanOrEqual(numbers.latency_ms.p50);
 
-  // A row per moment: camera, depth, gradient, confidence; cells 416 wide in the shape of the rows above the hood (1280x660).
+  // Titles, then a row per moment: camera, depth, gradient, confidence; cells 416 wide in the shape of the rows above the hood (1280x660).
   const frames = await sharp(join(out, 'frames.png')).metadata();
   expect(frames.width).toBe(4 * 416 + 3 * 4);
-  const rows = (frames.height + 4) / (Math.round((660 * 416) / 1280) + 4);
+  const titleHeight = 28;
+  const rows = (frames.height - titleHeight + 4) / (Math.round((660 * 416) / 1280) + 4);
   expect(Number.isInteger(rows)).toBe(true);
   expect(rows).toBeGreaterThanOrEqual(4);
   // The camera's pictures differ from moment to moment, and the depth is not one colour.
   const cell = async (row: number, column: number): Promise<Buffer> =>
     sharp(join(out, 'frames.png'))
-      .extract({ left: column * 420, top: row * 219, width: 416, height: 215 })
+      .extract({ left: column * 420, top: titleHeight + row * 219, width: 416, height: 215 })
       .removeAlpha()
       .raw()
       .toBuffer();
