@@ -14,8 +14,8 @@ export function interpolationMatrix(from: number, to: number): Float32Array {
 }
 
 /**
- * [b,h,w,1] -> [b,height,width,1], bilinear, as two matrix products: tfjs's resizeBilinear with half-pixel centres has the gradient of
- * another convention.
+ * [b,h,w,1] -> [b,height,width,1], bilinear with half-pixel centres, as two matrix products, whose gradient is checked by finite
+ * differences; the gradient kernel of tfjs's resizeBilinear takes no half-pixel option.
  */
 export function resizeMap(map: tf.Tensor4D, height: number, width: number): tf.Tensor4D {
   const [b, h, w] = map.shape;
