@@ -8,6 +8,7 @@ import { percentiles } from '../src/demo/percentiles';
 import { describeModel, readModelFile } from '../src/inference/modelFile';
 import { encoders, type EncoderName } from '../src/model/encoders';
 import { farthestDepth } from '../src/model/heads/depth';
+import { BatchesInTurn } from '../src/training/batches/batchSource';
 import { averagedWeights } from '../src/training/checkpoint';
 import { openDataSets } from '../src/training/data';
 import type { SyntheticSet } from '../src/training/datasets/syntheticSet';
@@ -18,7 +19,8 @@ import { registerExport } from '../src/training/exportCommand';
 import { createNetwork } from '../src/training/networkStart';
 import { Random } from '../src/training/random';
 import type { Recipe } from '../src/training/recipe';
-import { CHECKPOINT_FILE, RECIPE_FILE, train } from '../src/training/trainer';
+import { CHECKPOINT_FILE, RECIPE_FILE } from '../src/training/runFolder';
+import { train } from '../src/training/trainer';
 import { rowName, type DepthAccuracy, type EncoderRow, type EncoderTimes } from './encoderTable';
 import { measureSessionRun } from './sessionRun';
 
@@ -63,7 +65,8 @@ export async function trainAndExport(
   if (!images) throw new Error(`recipe ${recipe.name} uses no rendered scenes; the encoder table is made of them`);
   const network = createNetwork(recipe, images);
   const random = new Random(recipe.seed);
-  const position = await train(recipe, network, await openDataSets(recipe, random), random, {
+  const batches = new BatchesInTurn(recipe, await openDataSets(recipe, random), random);
+  const position = await train(recipe, network, batches, {
     out,
     quiet: !process.stderr.isTTY,
   });

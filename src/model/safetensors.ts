@@ -16,6 +16,17 @@ interface HeaderEntry {
   data_offsets: [number, number];
 }
 
+/** What to tell a user whose file could not be written. */
+export function writeFailure(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const full = {
+    ENOSPC: 'the disk is full',
+    EDQUOT: 'the disk quota is used up',
+    EFBIG: 'the file size limit is reached',
+  }[code ?? ''];
+  return full ? `${full} (${message}); free some space and start again` : message;
+}
+
 /** Writes `chunks` to `path` so that either the old or the whole new file is there. @throws Error naming the file */
 export function writeFileAtomically(path: string, chunks: Iterable<Uint8Array>): void {
   const temporary = `${path}.${process.pid}.tmp`;
@@ -38,7 +49,9 @@ export function writeFileAtomically(path: string, chunks: Iterable<Uint8Array>):
     }
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw new Error(`cannot write ${path}: ${(error as Error).message}; what was there before is untouched`);
+    throw new Error(`cannot write ${path}: ${writeFailure(error)}; what was there before is untouched`, {
+      cause: error,
+    });
   }
 }
 

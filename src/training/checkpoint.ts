@@ -1,5 +1,7 @@
-/** A training run's whole state in one safetensors file: weights, averages, Adam's moments, position, random state. */
+/** A training run's whole state in one safetensors file: weights, averages, Adam's moments, position. What a step draws depends on its number alone. */
 import { readSafetensors, writeSafetensors } from '../model/safetensors';
+import type { AveragesState } from './averages';
+import type { LossLevels } from './lossGuard';
 import type { FlatAdam } from './optimizer';
 
 /** Where a run stands; kept as text in the file's metadata. */
@@ -8,10 +10,26 @@ export interface RunPosition {
   encoder: string;
   /** Steps done in all stages together. */
   step: number;
-  /** Adam's own count, which skipped steps do not raise. */
+  /** Adam's own count. */
   adamStep: number;
-  randomState: number;
   seconds: number;
+  /** What was summed up since the last log line. */
+  averages: AveragesState;
+  lossLevels: LossLevels;
+  /** Frames that could not be read, each named once. */
+  corruptFrames: string[];
+  /** The validation with the lowest figure so far. */
+  best?: { step: number; figure: string; value: number };
+}
+
+export function startOf(recipe: string, encoder: string): RunPosition {
+  return { recipe, encoder, step: 0, adamStep: 0, seconds: 0, averages: {}, lossLevels: {}, corruptFrames: [] };
+}
+
+/** Checkpoints of older versions lack what came later. */
+function positionOf(metadata: Record<string, string>): RunPosition {
+  const position = JSON.parse(metadata.position) as RunPosition;
+  return { ...startOf(position.recipe, position.encoder), ...position };
 }
 
 const parts = ['weights', 'average', 'firstMoment', 'secondMoment'] as const;
@@ -41,9 +59,14 @@ export function readCheckpoint(path: string, adam: FlatAdam): RunPosition {
     ) as Record<(typeof parts)[number], Float32Array>;
     adam.restore(slot.name, state);
   }
-  const position = JSON.parse(metadata.position) as RunPosition;
+  const position = positionOf(metadata);
   adam.step = position.adamStep;
   return position;
+}
+
+/** Where the run of a checkpoint stands. @throws Error naming the file when it is damaged or not ours */
+export function checkpointPosition(path: string): RunPosition {
+  return averagedWeights(path).position;
 }
 
 /** Averaged weights by variable name: what is evaluated and exported. */
@@ -53,5 +76,5 @@ export function averagedWeights(path: string): { weights: Map<string, Float32Arr
   const weights = new Map<string, Float32Array>();
   for (const [name, tensor] of tensors)
     if (name.startsWith('average:')) weights.set(name.slice('average:'.length), tensor.data);
-  return { weights, position: JSON.parse(metadata.position) as RunPosition };
+  return { weights, position: positionOf(metadata) };
 }

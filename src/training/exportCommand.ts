@@ -7,12 +7,13 @@ import { exportOnnx } from '../model/onnx/exportOnnx';
 import { averagedWeights } from './checkpoint';
 import { readRecipe } from './recipe';
 import { readRunCamera } from './runCamera';
-import { CHECKPOINT_FILE, RECIPE_FILE } from './trainer';
+import { BEST_FILE, CHECKPOINT_FILE, RECIPE_FILE } from './runFolder';
 
 interface ExportFlags {
   out: string;
   name?: string;
   modelVersion?: string;
+  best?: boolean;
 }
 
 export function registerExport(program: Command): void {
@@ -23,9 +24,10 @@ export function registerExport(program: Command): void {
     .requiredOption('--out <file>', 'ONNX file to write; an existing one is replaced in one step')
     .option('--name <name>', 'model name in the metadata (default: the recipe’s name)')
     .option('--model-version <text>', 'model version in the metadata (default: the step count)')
+    .option('--best', 'the checkpoint with the lowest validation figure (default: the last one)')
     .action(async (run: string, flags: ExportFlags) => {
       const recipe = readRecipe(join(run, RECIPE_FILE));
-      const { weights, position } = averagedWeights(join(run, CHECKPOINT_FILE));
+      const { weights, position } = averagedWeights(join(run, flags.best ? BEST_FILE : CHECKPOINT_FILE));
       const { encoder, height, width, fusion_lambda: fusionLambda } = recipe.network;
       const network = DepthNetwork.create({ encoder, height, width, fusionLambda, seed: recipe.seed });
       network.setWeights(weights);

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-node-gpu';
 import { standardiseLite0 } from '../model/encoders/standardise';
 import { loadImageNetEncoder } from '../model/imagenet';
 import { DepthNetwork } from '../model/network';
-import type { BatchSource } from './trainer';
+import type { BatchSource } from './batches/batchSource';
 import type { Recipe } from './recipe';
 
 /** Images the stage statistics are measured on. */

@@ -93,6 +93,20 @@ export class FlatAdam {
     return norm;
   }
 
+  /** Runs `look` with the averaged weights in the network's variables, then puts the trained ones back. */
+  withAverages<Result>(look: () => Result): Result {
+    const assign = (part: 'average' | 'weights'): void => {
+      for (const slot of this.slots)
+        tf.tidy(() => slot.variable.assign(tf.tensor(slot[part].slice(), slot.variable.shape)));
+    };
+    assign('average');
+    try {
+      return look();
+    } finally {
+      assign('weights');
+    }
+  }
+
   /** Sets a slot's state, as read from a checkpoint. */
   restore(name: string, state: Pick<AdamSlot, 'weights' | 'firstMoment' | 'secondMoment' | 'average'>): void {
     const slot = this.slots.find((s) => s.name === name);
@@ -104,6 +118,6 @@ export class FlatAdam {
         );
       slot[key].set(state[key]);
     }
-    slot.variable.assign(tf.tensor(slot.weights.slice(), slot.variable.shape));
+    tf.tidy(() => slot.variable.assign(tf.tensor(slot.weights.slice(), slot.variable.shape)));
   }
 }

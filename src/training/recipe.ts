@@ -53,9 +53,29 @@ const recipeSchema = z.strictObject({
     /** Smallest share of the frame's width and height a random crop keeps. */
     min_crop: z.tuple([z.number().positive().max(1), z.number().positive().max(1)]).default([0.85, 0.6]),
     synthetic_samples: z.int().positive().default(3000),
+    /** Different frames that may turn out unreadable; each is named and another is drawn. One more ends the run. */
+    max_corrupt_frames: z.int().nonnegative().default(20),
   }),
   optimizer: z
-    .strictObject({ clip_norm: z.number().positive().default(5), ema_decay: z.number().min(0).max(1).default(0.998) })
+    .strictObject({
+      clip_norm: z.number().positive().default(5),
+      ema_decay: z.number().min(0).max(1).default(0.998),
+      /** A loss this many times the level its stage started at (at least 1) has exploded and ends the run. */
+      explosion_factor: z.number().gt(1).default(100),
+    })
+    .prefault({}),
+  /** The averaged weights on data kept out of training, by which the best checkpoint is chosen. */
+  validation: z
+    .strictObject({
+      /** Steps between two validations; the run's last step is one too. 0 switches validation off. */
+      every: z.int().nonnegative().default(250),
+      /** Samples looked at, the same ones every time. */
+      samples: z.int().positive().default(16),
+      /** Share of every drive's training part, at its end, that is kept out for it. */
+      share: z.number().min(0).max(0.5).default(0.1),
+      /** The figure that decides, lower is better: a loss term, "term/figure" or "loss". By default the first of FIGURES the losses have. */
+      figure: z.string().optional(),
+    })
     .prefault({}),
   stages: z.array(stageSchema).min(1),
   checkpoint_every: z.int().positive().default(200),

@@ -53,6 +53,35 @@ function alignedPoses(
   return { poseFromPrevious: fromPrevious, poseToNext: toNext };
 }
 
+/** The stage's losses on a batch's outputs. */
+interface WeightedLosses {
+  total: tf.Scalar;
+  scalars: Record<string, number>;
+  maps: Record<string, Float32Array>;
+}
+
+function weightedLosses(
+  outputs: TrainingOutputs,
+  batch: TrainingBatch,
+  weights: Record<string, number>,
+): WeightedLosses {
+  const scalars: Record<string, number> = {};
+  const maps: Record<string, Float32Array> = {};
+  const parts: tf.Scalar[] = [];
+  for (const [name, weight] of Object.entries(weights)) {
+    const term = lossTerms.get(name);
+    if (!term) throw new Error(`no loss "${name}"`);
+    if (weight === 0 || !meetsNeeds(term, batch)) continue;
+    const result = term.compute(outputs, batch);
+    parts.push(tf.mul(result.value, weight) as tf.Scalar);
+    scalars[name] = result.value.dataSync()[0];
+    for (const [key, figure] of Object.entries(result.scalars ?? {})) scalars[`${name}/${key}`] = figure;
+    Object.assign(maps, result.maps);
+  }
+  if (parts.length === 0) throw new Error(`none of the losses ${Object.keys(weights).join(', ')} fits this batch`);
+  return { total: (parts.length === 1 ? parts[0] : tf.addN(parts)) as tf.Scalar, scalars, maps };
+}
+
 /**
  * @param weights of the loss terms by name; a term whose needs the batch does not meet is left out
  * @returns gradients the caller must dispose of
@@ -63,25 +92,25 @@ export function computeStep(
   batch: TrainingBatch,
   weights: Record<string, number>,
 ): StepResult {
-  const scalars: Record<string, number> = {};
-  const maps: Record<string, Float32Array> = {};
+  let losses: WeightedLosses | undefined;
   const { value, grads } = tf.variableGrads(() => {
-    const outputs = forward(network, batch);
-    const parts: tf.Scalar[] = [];
-    for (const [name, weight] of Object.entries(weights)) {
-      const term = lossTerms.get(name);
-      if (!term) throw new Error(`no loss "${name}"`);
-      if (weight === 0 || !meetsNeeds(term, batch)) continue;
-      const result = term.compute(outputs, batch);
-      parts.push(tf.mul(result.value, weight) as tf.Scalar);
-      scalars[name] = result.value.dataSync()[0];
-      for (const [key, figure] of Object.entries(result.scalars ?? {})) scalars[`${name}/${key}`] = figure;
-      Object.assign(maps, result.maps);
-    }
-    if (parts.length === 0) throw new Error(`none of the losses ${Object.keys(weights).join(', ')} fits this batch`);
-    return (parts.length === 1 ? parts[0] : tf.addN(parts)) as tf.Scalar;
+    losses = weightedLosses(forward(network, batch), batch, weights);
+    return losses.total;
   }, variables);
+  if (!losses) throw new Error('training step: the losses were not computed');
   const loss = value.dataSync()[0];
   value.dispose();
-  return { loss, scalars, maps, gradients: grads };
+  return { loss, scalars: losses.scalars, maps: losses.maps, gradients: grads };
+}
+
+/** The same losses without gradients. */
+export function computeLosses(
+  network: DepthNetwork,
+  batch: TrainingBatch,
+  weights: Record<string, number>,
+): Pick<StepResult, 'loss' | 'scalars'> {
+  return tf.tidy(() => {
+    const { total, scalars } = weightedLosses(forward(network, batch), batch, weights);
+    return { loss: total.dataSync()[0], scalars };
+  });
 }

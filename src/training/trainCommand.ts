@@ -1,14 +1,20 @@
-/** `depthgrad train RECIPE`: opens the recipe's data, builds the network, trains. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+/** `depthgrad train RECIPE`: opens the recipe's data, builds the network, trains, writes the report. */
+import { mkdirSync, readFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { writeFileAtomically } from '../model/safetensors';
 import { resolveFile } from '../paths';
-import { openDataSets } from './data';
+import { BatchesInTurn } from './batches/batchSource';
+import { openDataSets, openValidation } from './data';
 import { createNetwork } from './networkStart';
 import { Random } from './random';
-import { readRecipe, withDrives } from './recipe';
+import { ReadAhead } from './readAhead';
+import { readRecipe, withDrives, type Recipe } from './recipe';
+import { writeReport } from './report/report';
 import { writeRunCamera } from './runCamera';
-import { RECIPE_FILE, train } from './trainer';
+import { RECIPE_FILE } from './runFolder';
+import { train } from './trainer';
+import { Validator } from './validation';
 
 interface TrainFlags {
   drives?: string[];
@@ -16,12 +22,18 @@ interface TrainFlags {
   maxMinutes?: string;
 }
 
+async function openValidator(recipe: Recipe): Promise<Validator | undefined> {
+  const random = new Random(recipe.seed);
+  const source = await openValidation(recipe, random);
+  return source && new Validator(recipe, source, random);
+}
+
 export function registerTrain(program: Command): void {
   program
     .command('train')
     .description('train a model by a recipe; goes on from the run folder’s checkpoint where there is one')
     .argument('<recipe>', 'YAML file, e.g. config/recipes/default.yaml')
-    .option('--out <dir>', 'run folder: checkpoint, log.jsonl, TensorBoard (default runs/<recipe>)')
+    .option('--out <dir>', 'run folder: checkpoints, log.jsonl, TensorBoard, report.html (default runs/<recipe>)')
     .option('--drives <recordings...>', 'train on these recordings in place of the recipe’s')
     .option('--max-minutes <n>', 'stop with a checkpoint after this time; the same command goes on')
     .action(async (recipePath: string, flags: TrainFlags) => {
@@ -31,20 +43,24 @@ export function registerTrain(program: Command): void {
       const recipe = readRecipe(path, drives);
       const out = flags.out ?? join('runs', basename(path, extname(path)));
       const random = new Random(recipe.seed);
-      const sources = await openDataSets(recipe, random);
-      const images = sources.drives ?? sources.synthetic;
+      const dataSets = await openDataSets(recipe, random);
+      const images = dataSets.drives ?? dataSets.synthetic;
       if (!images) throw new Error(`recipe ${path} uses no data set`);
+      const validator = await openValidator(recipe);
       const network = createNetwork(recipe, images);
       mkdirSync(out, { recursive: true });
       const text = readFileSync(path, 'utf8');
-      writeFileSync(join(out, RECIPE_FILE), drives ? withDrives(text, drives) : text);
+      writeFileAtomically(join(out, RECIPE_FILE), [Buffer.from(drives ? withDrives(text, drives) : text)]);
       await writeRunCamera(recipe, out);
-      const position = await train(recipe, network, sources, random, {
+      const batches = ReadAhead.start(recipe) ?? new BatchesInTurn(recipe, dataSets, random);
+      const position = await train(recipe, network, batches, {
         out,
+        validator,
         maxSeconds: flags.maxMinutes === undefined ? undefined : 60 * Number(flags.maxMinutes),
       });
+      const report = writeReport(out);
       console.log(
-        `${position.step} steps in ${(position.seconds / 60).toFixed(1)} min; next: npx depthgrad export ${out} --out model.onnx`,
+        `${position.step} steps in ${(position.seconds / 60).toFixed(1)} min, report ${report}; next: npx depthgrad export ${out} --out model.onnx`,
       );
     });
 }

@@ -1,211 +1,253 @@
-/** Runs a recipe: stages of steps, checkpoints, resume, progress bar, TensorBoard. */
-import { appendFileSync, existsSync, mkdirSync } from 'node:fs';
+/** Runs a recipe: stages of steps, validations, checkpoints, resume, progress bar, TensorBoard. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Presets, SingleBar } from 'cli-progress';
-import { DepthNetwork } from '../model/network';
-import { readCheckpoint, writeCheckpoint, type RunPosition } from './checkpoint';
-import type { TrainingBatch } from './losses/loss';
+import { writeContactSheet } from '../media/pictureFiles';
+import type { DepthNetwork } from '../model/network';
+import { Averages } from './averages';
+import { tooManyCorrupt, type StepBatch, type StepBatches } from './batches/batchSource';
+import { readCheckpoint, startOf, writeCheckpoint, type RunPosition } from './checkpoint';
+import { writeFailedStep, type FailedStep } from './failedStep';
+import { LossGuard } from './lossGuard';
 import { defaultAdam, FlatAdam } from './optimizer';
 import { depthPreview } from './preview';
-import { Random } from './random';
 import type { Recipe, Stage } from './recipe';
+import { BEST_FILE, CHECKPOINT_FILE, removeUnfinished, RunLog, SAMPLES_FOLDER, VERSIONS_FILE } from './runFolder';
+import { learningRate, stageAt, totalSteps, trainedVariables } from './schedule';
 import { computeStep } from './step';
 import { TensorBoard } from './tensorboard';
-
-/** Gives batches of a data set in endless supply. */
-export interface BatchSource {
-  next(size: number, height: number, width: number): TrainingBatch;
-}
-
-/** Files of a run folder. */
-export const CHECKPOINT_FILE = 'checkpoint.safetensors';
-export const RECIPE_FILE = 'recipe.yaml';
+import { PICTURE_TITLES, type Validation, type Validator } from './validation';
+import { versions } from './versions';
 
 export interface TrainOptions {
-  /** Run folder: checkpoint, log.jsonl and TensorBoard events. */
+  /** Run folder: checkpoints, log.jsonl, TensorBoard events, samples. */
   out: string;
+  /** Chooses the best checkpoint; without it there is only the last. */
+  validator?: Validator;
   /** Stop after this many seconds in this process, with a checkpoint. */
   maxSeconds?: number;
   quiet?: boolean;
 }
 
-/** Consecutive steps with a NaN or infinite loss after which the run is given up. */
-const MAX_BAD_STEPS = 10;
-
-export type DataSetName = keyof Stage['mix'];
-
-/** Draws which data set a step uses, so that over time each gets its share. */
-function chooseSource(mix: Stage['mix'], random: Random): DataSetName {
-  return random.uniform() * (mix.drives + mix.synthetic) < mix.drives ? 'drives' : 'synthetic';
-}
-
-/** Learning rate along a half cosine from the stage's first to its last step. */
-function learningRate(stage: Stage, stepInStage: number): number {
-  const last = stage.final_learning_rate ?? stage.learning_rate;
-  const progress = stepInStage / stage.steps;
-  return last + 0.5 * (stage.learning_rate - last) * (1 + Math.cos(Math.PI * progress));
-}
-
-function stageAt(recipe: Recipe, step: number): { stage: Stage; stepInStage: number } | undefined {
-  let first = 0;
-  for (const stage of recipe.stages) {
-    if (step < first + stage.steps) return { stage, stepInStage: step - first };
-    first += stage.steps;
-  }
-  return undefined;
-}
-
-/** The variables a stage trains: all but those under a frozen prefix. Backpropagation stops where nothing below it is trained. */
-function trainedVariables(network: DepthNetwork, stage: Stage): tf.Variable[] {
-  const named = [...network.namedVariables()];
-  return named
-    .filter(([name]) => !stage.frozen.some((prefix) => name.startsWith(prefix)))
-    .map(([, variable]) => variable);
-}
-
-/** Running means of the logged figures since the last log line. */
-class Averages {
-  #sums = new Map<string, { sum: number; count: number }>();
-
-  add(scalars: Record<string, number>): void {
-    for (const [name, value] of Object.entries(scalars)) {
-      const entry = this.#sums.get(name) ?? { sum: 0, count: 0 };
-      entry.sum += value;
-      entry.count++;
-      this.#sums.set(name, entry);
-    }
-  }
-
-  take(): Record<string, number> {
-    const means = Object.fromEntries([...this.#sums].map(([name, { sum, count }]) => [name, sum / count]));
-    this.#sums.clear();
-    return means;
-  }
-}
-
 /**
- * Trains, or goes on from `out/checkpoint.safetensors`.
+ * Trains, or goes on from `out/checkpoint.safetensors` to the same losses as a run without interruption.
  *
- * @throws Error when the loss is not finite for MAX_BAD_STEPS steps in a row; the last checkpoint stays as it was
+ * @throws Error when a loss or gradient is no number or has exploded (the step is written to `out/failed-step-N`), when more frames
+ *   than data.max_corrupt_frames cannot be read, or a file cannot be written; the last checkpoint stays as it was
  */
 export async function train(
   recipe: Recipe,
   network: DepthNetwork,
-  sources: Partial<Record<DataSetName, BatchSource>>,
-  random: Random,
+  batches: StepBatches,
   options: TrainOptions,
 ): Promise<RunPosition> {
-  mkdirSync(options.out, { recursive: true });
-  const checkpointPath = join(options.out, CHECKPOINT_FILE);
-  const adam = new FlatAdam(network.namedVariables(), {
-    ...defaultAdam,
-    clipNorm: recipe.optimizer.clip_norm,
-    emaDecay: recipe.optimizer.ema_decay,
-  });
-  let position: RunPosition = {
-    recipe: recipe.name,
-    encoder: network.config.encoder,
-    step: 0,
-    adamStep: 0,
-    randomState: random.state,
-    seconds: 0,
-  };
-  if (existsSync(checkpointPath)) {
-    position = readCheckpoint(checkpointPath, adam);
-    random.state = position.randomState;
-    if (!options.quiet) console.log(`going on from step ${position.step} of ${checkpointPath}`);
-  }
-  const board = new TensorBoard(join(options.out, 'tensorboard'));
-  const total = recipe.stages.reduce((sum, stage) => sum + stage.steps, 0);
-  const bar = new SingleBar(
-    {
-      format: '{stage} [{bar}] {value}/{total} loss {loss} {ms} ms/step, {eta_formatted} left',
-      hideCursor: true,
-      noTTYOutput: false,
-    },
-    Presets.shades_classic,
-  );
-  if (!options.quiet) bar.start(total, position.step, { stage: '', loss: '', ms: '' });
-  const averages = new Averages();
-  const started = Date.now();
-  const secondsBefore = position.seconds;
-  const save = (): void => {
-    position = {
-      ...position,
-      adamStep: adam.step,
-      randomState: random.state,
-      seconds: secondsBefore + (Date.now() - started) / 1000,
-    };
-    writeCheckpoint(checkpointPath, adam, position);
-  };
-  let badSteps = 0;
+  const run = new TrainingRun(recipe, network, options);
   try {
-    for (let at = stageAt(recipe, position.step); at; at = stageAt(recipe, position.step)) {
-      const { stage, stepInStage } = at;
-      const name = chooseSource(stage.mix, random);
-      const source = sources[name];
-      if (!source) throw new Error(`stage "${stage.name}" needs the data set "${name}", which was not opened`);
-      const t0 = performance.now();
-      const batch = source.next(stage.batch_size, stage.height, stage.width);
-      const t1 = performance.now();
-      const rate = learningRate(stage, stepInStage);
-      const variables = trainedVariables(network, stage);
-      const { loss, scalars, gradients } = computeStep(network, variables, batch, stage.losses);
-      const norm = Number.isFinite(loss)
-        ? adam.apply(gradients, (variable) => (variable.startsWith('encoder/') ? rate * stage.encoder_rate : rate))
-        : NaN;
-      tf.dispose(gradients);
-      const t2 = performance.now();
-      badSteps = Number.isFinite(norm) ? 0 : badSteps + 1;
-      if (badSteps >= MAX_BAD_STEPS)
-        throw new Error(badLossMessage(position.step, stage, name, scalars, checkpointPath));
-      position.step++;
-      averages.add({
-        [`${name}/loss`]: loss,
-        [`${name}/gradient_norm`]: norm,
-        'time/step_ms': t2 - t0,
-        'time/data_share': (t1 - t0) / (t2 - t0),
-      });
-      averages.add(Object.fromEntries(Object.entries(scalars).map(([key, value]) => [`${name}/${key}`, value])));
-      if (position.step % recipe.log_every === 0) {
-        const means = averages.take();
-        means.learning_rate = rate;
-        for (const [tag, value] of Object.entries(means)) board.scalar(tag, value, position.step);
-        appendFileSync(
-          join(options.out, 'log.jsonl'),
-          `${JSON.stringify({ step: position.step, stage: stage.name, ...means })}\n`,
-        );
-        bar.update(position.step, { stage: stage.name, loss: loss.toFixed(4), ms: Math.round(means['time/step_ms']) });
-      }
-      if (position.step % recipe.images_every === 0) {
-        const { rgb, height, width } = depthPreview(network, batch);
-        await board.image(`${name}/depth`, rgb, height, width, position.step);
-        board.flush();
-      }
-      if (position.step % recipe.checkpoint_every === 0) save();
-      if (options.maxSeconds !== undefined && (Date.now() - started) / 1000 > options.maxSeconds) break;
-      // Lets signals and timers through: the loop is otherwise synchronous.
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
-    save();
+    await run.steps(batches);
   } finally {
-    board.flush();
-    bar.stop();
+    batches.close();
+    run.close();
   }
-  return position;
+  return run.position;
 }
 
-function badLossMessage(
-  step: number,
-  stage: Stage,
-  source: string,
-  scalars: Record<string, number>,
-  checkpoint: string,
-): string {
-  const terms = Object.entries(scalars).map(([name, value]) => `${name}=${value}`);
-  return (
-    `the loss or its gradient is not finite for ${MAX_BAD_STEPS} steps in a row at step ${step} (stage "${stage.name}", data ${source}: ${terms.join(', ')}). ` +
-    `The last checkpoint ${checkpoint} was left as it is; lower learning_rate or optimizer.clip_norm and start again to go on from it`
-  );
+const MEBIBYTE = 2 ** 20;
+
+class TrainingRun {
+  position: RunPosition;
+  readonly #adam: FlatAdam;
+  readonly #log: RunLog;
+  readonly #board: TensorBoard;
+  readonly #bar: SingleBar;
+  readonly #averages: Averages;
+  readonly #guard: LossGuard;
+  readonly #started = performance.now();
+  readonly #secondsBefore: number;
+  /** Milliseconds of this process that went into validations. */
+  #validating = 0;
+
+  constructor(
+    private readonly recipe: Recipe,
+    private readonly network: DepthNetwork,
+    private readonly options: TrainOptions,
+  ) {
+    const { out, quiet } = options;
+    mkdirSync(join(out, SAMPLES_FOLDER), { recursive: true });
+    for (const file of [CHECKPOINT_FILE, BEST_FILE]) removeUnfinished(join(out, file));
+    const { clip_norm: clipNorm, ema_decay: emaDecay, explosion_factor: explosionFactor } = recipe.optimizer;
+    this.#adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, emaDecay });
+    this.position = existsSync(this.#checkpointPath)
+      ? readCheckpoint(this.#checkpointPath, this.#adam)
+      : startOf(recipe.name, network.config.encoder);
+    const { step, seconds, averages, lossLevels } = this.position;
+    if (step > 0 && !quiet) console.log(`going on from step ${step} of ${this.#checkpointPath}`);
+    this.#secondsBefore = seconds;
+    this.#averages = new Averages(averages);
+    this.#guard = new LossGuard(explosionFactor, lossLevels);
+    this.#log = new RunLog(out, step);
+    writeFileSync(join(out, VERSIONS_FILE), `${JSON.stringify(versions(), null, 2)}\n`);
+    this.#board = new TensorBoard(join(out, 'tensorboard'));
+    this.#bar = new SingleBar(
+      {
+        format: '{stage} [{bar}] {value}/{total} loss {loss} {ms} ms/step, {eta_formatted} left',
+        hideCursor: true,
+        noTTYOutput: false,
+      },
+      Presets.shades_classic,
+    );
+    if (!quiet) this.#bar.start(totalSteps(recipe), step, { stage: '', loss: '', ms: '' });
+  }
+
+  get #checkpointPath(): string {
+    return join(this.options.out, CHECKPOINT_FILE);
+  }
+
+  get #elapsedSeconds(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
+
+  async steps(batches: StepBatches): Promise<void> {
+    const { recipe, options } = this;
+    const last = totalSteps(recipe);
+    for (let at = stageAt(recipe, this.position.step); at; at = stageAt(recipe, this.position.step)) {
+      const asked = performance.now();
+      const stepBatch = await batches.at(this.position.step);
+      const waited = performance.now() - asked;
+      this.#noteCorrupt(stepBatch.corrupt);
+      await this.#step(at.stage, learningRate(at.stage, at.stepInStage), stepBatch, asked, waited);
+      const { step } = this.position;
+      const { every } = recipe.validation;
+      if (options.validator && every > 0 && (step % every === 0 || step === last))
+        await this.#validate(options.validator);
+      if (step % recipe.checkpoint_every === 0) this.#save();
+      if (options.maxSeconds !== undefined && this.#elapsedSeconds > options.maxSeconds) break;
+      // Lets signals and timers through: batches that are there already leave the loop synchronous.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    this.#save();
+  }
+
+  close(): void {
+    this.#board.flush();
+    this.#bar.stop();
+  }
+
+  async #step(stage: Stage, rate: number, stepBatch: StepBatch, asked: number, waited: number): Promise<void> {
+    const { recipe, network } = this;
+    const { dataSet, batch } = stepBatch;
+    const variables = trainedVariables(network, stage);
+    const { loss, scalars, gradients } = computeStep(network, variables, batch, stage.losses);
+    const bad = this.#guard.check(stage.name, dataSet, loss);
+    if (bad) {
+      tf.dispose(gradients);
+      return this.#fail({ reason: bad, stage: stage.name, loss, scalars }, stepBatch);
+    }
+    const norm = this.#adam.apply(gradients, (name) =>
+      name.startsWith('encoder/') ? rate * stage.encoder_rate : rate,
+    );
+    tf.dispose(gradients);
+    if (!Number.isFinite(norm)) {
+      const reason = `the gradient's norm is ${norm}`;
+      return this.#fail({ reason, stage: stage.name, loss, scalars, gradientNorm: norm }, stepBatch);
+    }
+    this.position.step++;
+    const milliseconds = performance.now() - asked;
+    this.#averages.add({
+      [`${dataSet}/loss`]: loss,
+      [`${dataSet}/gradient_norm`]: norm,
+      'time/step_ms': milliseconds,
+      'time/data_share': waited / milliseconds,
+    });
+    this.#averages.add(Object.fromEntries(Object.entries(scalars).map(([key, value]) => [`${dataSet}/${key}`, value])));
+    const { step } = this.position;
+    if (step % recipe.log_every === 0) this.#logMeans(stage, rate, loss);
+    if (step % recipe.images_every === 0) {
+      const { rgb, height, width } = depthPreview(network, batch);
+      await this.#board.image(`${dataSet}/depth`, rgb, height, width, step);
+      this.#board.flush();
+    }
+  }
+
+  #logMeans(stage: Stage, rate: number, loss: number): void {
+    const { step } = this.position;
+    const means: Record<string, number> = {
+      ...this.#averages.take(),
+      learning_rate: rate,
+      'memory/rss_mib': process.memoryUsage.rss() / MEBIBYTE,
+    };
+    for (const [tag, value] of Object.entries(means)) this.#board.scalar(tag, value, step);
+    this.#log.append({ step, stage: stage.name, ...means });
+    this.#bar.update(step, { stage: stage.name, loss: loss.toFixed(4), ms: Math.round(means['time/step_ms']) });
+  }
+
+  async #validate(validator: Validator): Promise<void> {
+    const started = performance.now();
+    const { step } = this.position;
+    const validation = validator.run(this.network, this.#adam);
+    await this.#writeSamples(step, validation);
+    const { figures, name, value } = validation;
+    const { best } = this.position;
+    if (best === undefined || best.figure !== name || value < best.value) {
+      this.position.best = { step, figure: name, value };
+      this.#write(BEST_FILE);
+    }
+    this.#validating += performance.now() - started;
+    const entry: Record<string, number> = Object.fromEntries(
+      Object.entries(figures).map(([key, figure]) => [`validation/${key}`, figure]),
+    );
+    entry['time/validation_share'] = this.#validating / 1000 / this.#elapsedSeconds;
+    for (const [tag, figure] of Object.entries(entry)) this.#board.scalar(tag, figure, step);
+    this.#log.append({ step, stage: stageAt(this.recipe, step - 1)?.stage.name ?? '', ...entry });
+  }
+
+  async #writeSamples(step: number, { pictures }: Validation): Promise<void> {
+    const [[{ width, height }]] = pictures;
+    const path = join(this.options.out, SAMPLES_FOLDER, `${String(step).padStart(6, '0')}.png`);
+    await writeContactSheet(path, pictures, width, height, PICTURE_TITLES);
+  }
+
+  #noteCorrupt(corrupt: readonly string[]): void {
+    const { corruptFrames } = this.position;
+    const limit = this.recipe.data.max_corrupt_frames;
+    for (const frame of corrupt) {
+      if (corruptFrames.includes(frame)) continue;
+      corruptFrames.push(frame);
+      console.error(`${frame}; another is used (${corruptFrames.length} of at most ${limit} such frames)`);
+    }
+    if (corruptFrames.length > limit) throw new Error(tooManyCorrupt(corruptFrames, limit));
+  }
+
+  async #fail(failed: FailedStep, batch: StepBatch): Promise<never> {
+    const terms = Object.entries(failed.scalars).map(([name, value]) => `${name}=${value}`);
+    const what = `step ${this.position.step} (stage "${failed.stage}", data ${batch.dataSet}): ${failed.reason}; ${terms.join(', ')}`;
+    let where: string;
+    try {
+      where = `The batch and the terms are in ${await writeFailedStep(this.options.out, failed, batch, this.network, this.#adam, this.#current())}`;
+    } catch (error) {
+      where = `The batch could not be written: ${(error as Error).message}`;
+    }
+    throw new Error(
+      `${what}. ${where}. The last checkpoint ${this.#checkpointPath} was left as it is; lower learning_rate or optimizer.clip_norm and start again to go on from it`,
+    );
+  }
+
+  #current(): RunPosition {
+    return {
+      ...this.position,
+      adamStep: this.#adam.step,
+      seconds: this.#secondsBefore + this.#elapsedSeconds,
+      averages: this.#averages.state,
+      lossLevels: this.#guard.levels,
+    };
+  }
+
+  #save(): void {
+    this.#write(CHECKPOINT_FILE);
+  }
+
+  #write(file: string): void {
+    this.position = this.#current();
+    writeCheckpoint(join(this.options.out, file), this.#adam, this.position);
+  }
 }

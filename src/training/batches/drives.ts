@@ -1,5 +1,5 @@
 /** Triplets (previous, target, next) of the drives' training part, in random views. */
-import type { FrameSequence } from '../datasets/dataset';
+import type { FrameRange, FrameSequence } from '../datasets/dataset';
 import type { TrainingBatch } from '../losses/loss';
 import type { Random } from '../random';
 import { applyJitter, randomJitter, randomView, ViewResizer, viewIntrinsics } from './augment';
@@ -14,6 +14,22 @@ export interface DriveBatchOptions {
    */
   strideMotion: number;
   minCrop: [number, number];
+  /** Share of the training part, at its end, that is for validation. */
+  validationShare: number;
+  /** Which of the two the batches are of. */
+  part: BatchPart;
+}
+
+export type BatchPart = 'train' | 'validation';
+
+/** The drives are too short, or stand still too long, for what is asked of them. */
+export class NoTargetsError extends Error {}
+
+/** The frames of a drive's training part that are trained on, or those kept out of it for validation. */
+function framesOf(video: FrameSequence, { validationShare, part }: DriveBatchOptions): FrameRange {
+  const [first, end] = video.split().train;
+  const border = end - Math.ceil(validationShare * (end - first));
+  return part === 'train' ? [first, border] : [border, end];
 }
 
 export class DriveBatches {
@@ -29,7 +45,7 @@ export class DriveBatches {
   ) {
     const strides = [...options.strides].sort((a, b) => a - b);
     for (const video of videos) {
-      const [first, end] = video.split().train;
+      const [first, end] = framesOf(video, options);
       const settled = new Set<number>();
       for (const stride of strides) {
         for (let index = first + stride; index + stride < end; index++) {
@@ -40,7 +56,9 @@ export class DriveBatches {
       }
     }
     if (this.#targets.length === 0)
-      throw new Error('no drive has moving frames in its training part; lower data.min_motion or data.stride_motion');
+      throw new NoTargetsError(
+        `no drive has moving frames in its ${options.part} part; lower data.min_motion or data.stride_motion`,
+      );
     this.#frame = new Uint8Array(Math.max(...videos.map((v) => v.width * v.height * 3)));
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Intrinsics } from '../../geometry/camera';
 import { fromMatrix4, type Se3 } from '../../geometry/se3';
+import { CorruptFrameError } from './corruptFrame';
 import type { FrameChannel, FrameRange, FrameSequence } from './dataset';
 
 /** Changes when the bytes written for the same input would. */
@@ -87,7 +88,7 @@ class RecordFile<Buffer extends Uint8Array | Float32Array> implements FrameChann
     if (bytes.length < length) throw new RangeError(`a frame takes ${length} bytes, the buffer has ${bytes.length}`);
     for (let done = 0; done < length;) {
       const read = readSync(this.#file, bytes, done, length - done, record * length + done);
-      if (read === 0) throw new Error(`${this.path}: ends in frame ${index}`);
+      if (read === 0) throw new CorruptFrameError(this.path, index, 'is cut off: the file ends in it');
       done += read;
     }
   }

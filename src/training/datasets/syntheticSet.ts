@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { SingleBar } from 'cli-progress';
 import type { Intrinsics } from '../../geometry/camera';
+import { CorruptFrameError } from './corruptFrame';
 import { FAR_METERS, SyntheticScenes, type SyntheticSample } from './synthetic';
 
 /** What is in a set; the folder's name is made of it. */
@@ -169,7 +170,10 @@ export class SyntheticSet {
     const { height, width, frames } = this.key;
     const bytes = recordBytes(this.key);
     const record = new Uint8Array(bytes);
-    readSync(this.#files[Math.floor(index / SAMPLES_PER_PART)], record, 0, bytes, (index % SAMPLES_PER_PART) * bytes);
+    const part = Math.floor(index / SAMPLES_PER_PART);
+    const read = readSync(this.#files[part], record, 0, bytes, (index % SAMPLES_PER_PART) * bytes);
+    if (read < bytes)
+      throw new CorruptFrameError(partPath(this.folder, part), index, 'is cut off: the file ends in it');
     const numbers = new Float64Array(record.buffer, 0, numbersPerSample(this.key));
     const poses = Array.from({ length: frames - 1 }, (_, k) => numbers.slice(4 + 6 * k, 10 + 6 * k));
     const pixels = height * width;
