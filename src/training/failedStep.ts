@@ -9,11 +9,12 @@ import type { StepBatch } from './batches/batchSource';
 import { writeCheckpoint, type RunPosition } from './checkpoint';
 import type { TrainingBatch } from './losses/loss';
 import type { FlatAdam } from './optimizer';
+import type { Stage } from './recipe';
 import { forward } from './step';
 
 export interface FailedStep {
   reason: string;
-  stage: string;
+  stage: Stage;
   loss: number;
   /** Unweighted terms and their figures. */
   scalars: Record<string, number>;
@@ -52,9 +53,9 @@ function rows(values: Float32Array, length: number): number[][] {
   return Array.from({ length: values.length / length }, (_, b) => [...values.subarray(b * length, (b + 1) * length)]);
 }
 
-function estimatedPoses(network: DepthNetwork, batch: TrainingBatch): Record<string, number[][]> {
+function estimatedPoses(network: DepthNetwork, batch: TrainingBatch, stage: Stage): Record<string, number[][]> {
   return tf.tidy(() => {
-    const { poseFromPrevious, poseToNext, aligned } = forward(network, batch);
+    const { poseFromPrevious, poseToNext, aligned } = forward(network, batch, stage.align_poses);
     const all = {
       from_previous: poseFromPrevious,
       to_next: poseToNext,
@@ -105,7 +106,7 @@ export async function writeFailedStep(
   const arrays = arraysOf(batch);
   const report = {
     step: position.step,
-    stage: failed.stage,
+    stage: failed.stage.name,
     data_set: dataSet,
     reason: failed.reason,
     loss: failed.loss,
@@ -113,7 +114,7 @@ export async function writeFailedStep(
     terms: failed.scalars,
     batch: { size, height, width },
     intrinsics,
-    poses: { ...estimatedPoses(network, batch), truth: truth?.pose && rows(truth.pose, 6) },
+    poses: { ...estimatedPoses(network, batch, failed.stage), truth: truth?.pose && rows(truth.pose, 6) },
     arrays: Object.fromEntries(arrays.map(([key, values]) => [key, summary(values)])),
   };
   writeFileAtomically(join(folder, 'step.json'), [Buffer.from(`${JSON.stringify(report, spelled, 2)}\n`)]);

@@ -21,6 +21,8 @@ const stageSchema = z.strictObject({
   frozen: z.array(z.string()).default([]),
   /** Share of the steps that take a batch of each data set. */
   mix: z.strictObject({ drives: z.number().nonnegative().default(0), synthetic: z.number().nonnegative().default(0) }),
+  /** Whether the photometric losses see the pose head's answers refined by direct alignment, or the answers themselves. */
+  align_poses: z.boolean().default(true),
   /** Weights of loss terms by name. A term whose needs a batch does not meet is left out of that step. */
   losses: weightsSchema,
 });

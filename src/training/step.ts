@@ -5,6 +5,7 @@ import { poseFeatureIndex, type DepthNetwork } from '../model/network';
 import { alignBatch } from './alignBatch';
 import { lossTerms } from './losses';
 import { meetsNeeds, type TrainingBatch, type TrainingOutputs } from './losses/loss';
+import type { Stage } from './recipe';
 
 export interface StepResult {
   loss: number;
@@ -14,11 +15,14 @@ export interface StepResult {
   gradients: Record<string, tf.Tensor>;
 }
 
+/** What a stage says about its step. */
+export type StepSettings = Pick<Stage, 'losses' | 'align_poses'>;
+
 /**
  * Runs encoder and heads. The target goes through the whole encoder; of its neighbours only the stride-8 features for the pose
  * head are wanted, so they stop there.
  */
-export function forward(network: DepthNetwork, batch: TrainingBatch): TrainingOutputs {
+export function forward(network: DepthNetwork, batch: TrainingBatch, alignPoses: boolean): TrainingOutputs {
   const { size, height, width } = batch;
   const perFrame = size * height * width * 3;
   const frame = (index: number): tf.Tensor4D =>
@@ -34,7 +38,9 @@ export function forward(network: DepthNetwork, batch: TrainingBatch): TrainingOu
   const poseFromPrevious = tf.slice(poses, [0, 0], [size, 6]);
   if (!batch.next) return { logDisparity, gradient, fused, poseFromPrevious };
   const poseToNext = tf.slice(poses, [size, 0], [size, 6]);
-  const aligned = alignedPoses(batch, batch.next, fused, poseFromPrevious, poseToNext);
+  const aligned = alignPoses
+    ? alignedPoses(batch, batch.next, fused, poseFromPrevious, poseToNext)
+    : { poseFromPrevious, poseToNext };
   return { logDisparity, gradient, fused, poseFromPrevious, poseToNext, aligned };
 }
 
@@ -83,18 +89,18 @@ function weightedLosses(
 }
 
 /**
- * @param weights of the loss terms by name; a term whose needs the batch does not meet is left out
+ * @param settings weights of the loss terms by name; a term whose needs the batch does not meet is left out
  * @returns gradients the caller must dispose of
  */
 export function computeStep(
   network: DepthNetwork,
   variables: tf.Variable[],
   batch: TrainingBatch,
-  weights: Record<string, number>,
+  { losses: weights, align_poses: alignPoses }: StepSettings,
 ): StepResult {
   let losses: WeightedLosses | undefined;
   const { value, grads } = tf.variableGrads(() => {
-    losses = weightedLosses(forward(network, batch), batch, weights);
+    losses = weightedLosses(forward(network, batch, alignPoses), batch, weights);
     return losses.total;
   }, variables);
   if (!losses) throw new Error('training step: the losses were not computed');
@@ -107,10 +113,10 @@ export function computeStep(
 export function computeLosses(
   network: DepthNetwork,
   batch: TrainingBatch,
-  weights: Record<string, number>,
+  { losses: weights, align_poses: alignPoses }: StepSettings,
 ): Pick<StepResult, 'loss' | 'scalars'> {
   return tf.tidy(() => {
-    const { total, scalars } = weightedLosses(forward(network, batch), batch, weights);
+    const { total, scalars } = weightedLosses(forward(network, batch, alignPoses), batch, weights);
     return { loss: total.dataSync()[0], scalars };
   });
 }

@@ -137,11 +137,11 @@ class TrainingRun {
     const { recipe, network } = this;
     const { dataSet, batch } = stepBatch;
     const variables = trainedVariables(network, stage);
-    const { loss, scalars, gradients } = computeStep(network, variables, batch, stage.losses);
+    const { loss, scalars, gradients } = computeStep(network, variables, batch, stage);
     const bad = this.#guard.check(stage.name, dataSet, loss);
     if (bad) {
       tf.dispose(gradients);
-      return this.#fail({ reason: bad, stage: stage.name, loss, scalars }, stepBatch);
+      return this.#fail({ reason: bad, stage, loss, scalars }, stepBatch);
     }
     const norm = this.#adam.apply(gradients, (name) =>
       name.startsWith('encoder/') ? rate * stage.encoder_rate : rate,
@@ -149,7 +149,7 @@ class TrainingRun {
     tf.dispose(gradients);
     if (!Number.isFinite(norm)) {
       const reason = `the gradient's norm is ${norm}`;
-      return this.#fail({ reason, stage: stage.name, loss, scalars, gradientNorm: norm }, stepBatch);
+      return this.#fail({ reason, stage, loss, scalars, gradientNorm: norm }, stepBatch);
     }
     this.position.step++;
     const milliseconds = performance.now() - asked;
@@ -220,7 +220,7 @@ class TrainingRun {
 
   async #fail(failed: FailedStep, batch: StepBatch): Promise<never> {
     const terms = Object.entries(failed.scalars).map(([name, value]) => `${name}=${value}`);
-    const what = `step ${this.position.step} (stage "${failed.stage}", data ${batch.dataSet}): ${failed.reason}; ${terms.join(', ')}`;
+    const what = `step ${this.position.step} (stage "${failed.stage.name}", data ${batch.dataSet}): ${failed.reason}; ${terms.join(', ')}`;
     let where: string;
     try {
       where = `The batch and the terms are in ${await writeFailedStep(this.options.out, failed, batch, this.network, this.#adam, this.#current())}`;

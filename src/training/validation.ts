@@ -47,7 +47,7 @@ export class Validator {
     adam.withAverages(() => {
       for (let done = 0; done < recipe.validation.samples; done += stage.batch_size) {
         const { batch } = drawBatch(source, stage, recipe.data.max_corrupt_frames);
-        const { loss, scalars } = computeLosses(network, batch, stage.losses);
+        const { loss, scalars } = computeLosses(network, batch, stage);
         averages.add({ loss, ...scalars });
         if (pictures.length < PICTURES) pictures.push(...samplePictures(network, batch, PICTURES - pictures.length));
       }

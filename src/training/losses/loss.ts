@@ -69,7 +69,10 @@ export interface TrainingOutputs {
   poseFromPrevious?: tf.Tensor2D;
   /** Pose of the next camera in the target's frame, [b,6]; absent where the batch has no later frame. */
   poseToNext?: tf.Tensor2D;
-  /** The same poses refined by direct alignment on the step's own depth, as constants; absent where there is no next frame. */
+  /**
+   * The poses the photometric losses use: refined by direct alignment on the step's own depth, as constants, or the same as above
+   * (recipe: align_poses); absent where there is no next frame.
+   */
   aligned?: { poseFromPrevious: tf.Tensor2D; poseToNext: tf.Tensor2D };
   /** Disparity 1/Z at falling sizes, [b,h/2^s,w/2^s,1] for s = 0, 1, .. */
   disparities?: tf.Tensor4D[];

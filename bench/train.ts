@@ -1,0 +1,345 @@
+/**
+ * npm run bench:train: milliseconds of a training step beside PyTorch's, and how the memory of a long run grows.
+ *
+ *     npm run bench:train -- --json train.json                    everything
+ *     npm run bench:train -- --json train.json --memory-steps 0   the step times alone
+ *
+ * Both sides train the default recipe's network on the same batch of the sample drives with the same losses, in turns, in one run. Before
+ * anything is timed their losses and gradients are compared.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { Command, InvalidArgumentError } from 'commander';
+import { hundredth } from '../src/demo/percentiles';
+import { writeSafetensors, type NamedTensor } from '../src/model/safetensors';
+import { resolveFile } from '../src/paths';
+import { BatchesInTurn, type BatchSource } from '../src/training/batches/batchSource';
+import { openDataSets, openValidation } from '../src/training/data';
+import type { TrainingBatch } from '../src/training/losses/loss';
+import { createNetwork } from '../src/training/networkStart';
+import { defaultAdam, FlatAdam } from '../src/training/optimizer';
+import { Random } from '../src/training/random';
+import { ReadAhead } from '../src/training/readAhead';
+import { readRecipe, type Recipe, type Stage } from '../src/training/recipe';
+import { LOG_FILE, readLog } from '../src/training/runFolder';
+import { trainedVariables } from '../src/training/schedule';
+import { computeStep } from '../src/training/step';
+import { train } from '../src/training/trainer';
+import { Validator } from '../src/training/validation';
+import { TorchPeer, type StepFigures, type TrainCase } from './torchPeer';
+
+interface TrainBenchOptions {
+  readonly json: string;
+  readonly rounds: number;
+  readonly steps: number;
+  readonly memorySteps: number;
+  readonly only?: string;
+}
+
+/** A line of the file's `rows`. */
+interface TrainRow {
+  height: number;
+  width: number;
+  batch: number;
+  /** Medians over all steps of all rounds. */
+  depthgrad_ms: number;
+  pytorch_ms: number;
+  /** depthgrad_ms / pytorch_ms. */
+  ratio: number;
+  /** Relative difference of the first step's loss and gradient norm. */
+  loss_difference: number;
+  gradient_difference: number;
+}
+
+interface MemoryFigures {
+  first_step: number;
+  last_step: number;
+  first_rss_mib: number;
+  last_rss_mib: number;
+  growth_percent: number;
+  data_share_percent: number;
+  validation_share_percent: number;
+}
+
+const SIZES = [
+  [64, 208, 1],
+  [64, 208, 4],
+  [128, 416, 1],
+  [128, 416, 4],
+] as const;
+const RECIPE = 'config/recipes/default.yaml';
+/** Steps both sides take before they are timed: allocators and caches have settled. */
+const WARM_UP = 5;
+const LOSS_TOLERANCE = 1e-3;
+/** The auto-mask and the minimum over sources switch at pixels where both sides round differently. */
+const GRADIENT_TOLERANCE = 2e-2;
+/** The stage's losses as far as they are a network's own: alignment and rendered truth are none of PyTorch's. */
+const LOSSES = [
+  'photometric',
+  'photometric_half',
+  'photometric_quarter',
+  'gradient_consistency',
+  'smoothness',
+  'gradient_smoothness',
+];
+const MEMORY_FROM_STEP = 100;
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
+  return value;
+}
+
+const program = new Command('bench:train')
+  .description('Compares the training step with the same one in PyTorch, and measures how the memory of a run grows.')
+  .requiredOption('--json <file>', 'write the figures to this file')
+  .option('--rounds <n>', 'turns of each side per size', wholeNumber, 5)
+  .option('--steps <n>', 'steps per turn', wholeNumber, 5)
+  .option('--memory-steps <n>', 'length of the run whose memory is measured; 0 leaves it out', wholeNumber, 3000)
+  .option('--only <size>', 'one size alone, such as 64x208x4 (height, width, batch)');
+
+function log(text: string): void {
+  process.stderr.write(`bench:train: ${text}\n`);
+}
+
+/** The default recipe's stage on the drives at another size, with the pose head's own answers as poses. */
+function stageAtSize(recipe: Recipe, height: number, width: number, batch: number): Stage {
+  const stage = recipe.stages.find(({ mix }) => mix.drives > 0);
+  if (!stage) throw new Error(`${RECIPE} has no stage on the drives`);
+  const losses = Object.fromEntries(LOSSES.map((name) => [name, stage.losses[name] ?? 0]));
+  return { ...stage, height, width, batch_size: batch, mix: { drives: 1, synthetic: 0 }, losses, align_poses: false };
+}
+
+/** depthgrad's side: what the trainer does between two batches. */
+class OwnStep {
+  readonly #variables: tf.Variable[];
+  readonly #adam: FlatAdam;
+
+  constructor(
+    private readonly network: ReturnType<typeof createNetwork>,
+    private readonly stage: Stage,
+    private readonly batch: TrainingBatch,
+    { clip_norm: clipNorm, ema_decay: emaDecay }: Recipe['optimizer'],
+  ) {
+    this.#variables = trainedVariables(network, stage);
+    this.#adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, emaDecay });
+  }
+
+  figures(): StepFigures {
+    const { loss, scalars, gradients } = computeStep(this.network, this.#variables, this.batch, this.stage);
+    // A rate of 0 leaves the weights alone; the moments are those of a run's first step on either side.
+    const norm = this.#adam.apply(gradients, () => 0);
+    tf.dispose(gradients);
+    return { loss, gradient_norm: norm, terms: scalars };
+  }
+
+  steps(count: number): number[] {
+    const { learning_rate: rate, encoder_rate: encoderRate } = this.stage;
+    return Array.from({ length: count }, () => {
+      const start = performance.now();
+      const { gradients } = computeStep(this.network, this.#variables, this.batch, this.stage);
+      this.#adam.apply(gradients, (name) => (name.startsWith('encoder/') ? rate * encoderRate : rate));
+      tf.dispose(gradients);
+      return performance.now() - start;
+    });
+  }
+}
+
+function writeInputs(
+  folder: string,
+  network: ReturnType<typeof createNetwork>,
+  batch: TrainingBatch,
+): [string, string] {
+  const [weights, frames] = [join(folder, 'weights.safetensors'), join(folder, 'batch.safetensors')];
+  const shapes = network.namedVariables();
+  const tensors = [...network.getWeights()].map(([name, data]): [string, NamedTensor] => [
+    name,
+    { shape: shapes.get(name)!.shape, data },
+  ]);
+  writeSafetensors(weights, new Map(tensors));
+  const { previous, target, next, networkImages } = batch;
+  const intrinsics = Float32Array.from(batch.intrinsics.flatMap(({ fx, fy, cx, cy }) => [fx, fy, cx, cy]));
+  const arrays = Object.entries({ previous, target, next: next!, networkImages, intrinsics });
+  writeSafetensors(frames, new Map(arrays.map(([name, data]) => [name, { shape: [data.length], data }])));
+  return [weights, frames];
+}
+
+function relative(own: number, peer: number): number {
+  return Math.abs(own - peer) / Math.abs(peer);
+}
+
+/** @throws Error naming the terms when both sides do not compute the same */
+function checkSame(own: StepFigures, peer: StepFigures): void {
+  const text = ({ loss, gradient_norm, terms }: StepFigures): string =>
+    `loss ${loss}, gradient ${gradient_norm}, ${LOSSES.map((name) => `${name} ${terms[name]}`).join(', ')}`;
+  if (
+    relative(own.loss, peer.loss) > LOSS_TOLERANCE ||
+    relative(own.gradient_norm, peer.gradient_norm) > GRADIENT_TOLERANCE
+  )
+    throw new Error(`the sides do not compute the same\ndepthgrad: ${text(own)}\nPyTorch:   ${text(peer)}`);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+async function measureSize(
+  recipe: Recipe,
+  drives: BatchSource,
+  peer: TorchPeer,
+  [height, width, batchSize]: (typeof SIZES)[number],
+  { rounds, steps }: TrainBenchOptions,
+): Promise<{ row: TrainRow; version: string }> {
+  const stage = stageAtSize(recipe, height, width, batchSize);
+  const network = createNetwork({ ...recipe, network: { ...recipe.network, height, width } }, drives);
+  const batch = drives.next(batchSize, height, width);
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-bench-train-'));
+  try {
+    const [weights, frames] = writeInputs(folder, network, batch);
+    const own = new OwnStep(network, stage, batch, recipe.optimizer);
+    const trainCase: TrainCase = {
+      height,
+      width,
+      batch: batchSize,
+      channels_last: true,
+      losses: stage.losses,
+      frozen: stage.frozen,
+      learning_rate: stage.learning_rate,
+      encoder_rate: stage.encoder_rate,
+      clip_norm: recipe.optimizer.clip_norm,
+      ema_decay: recipe.optimizer.ema_decay,
+      fusion_lambda: network.config.fusionLambda,
+    };
+    const ownFigures = own.figures();
+    // PyTorch is faster in one memory layout or the other, depending on the size: it gets the better one.
+    let layout = { fastest: Infinity, channelsLast: true };
+    for (const channelsLast of [true, false]) {
+      checkSame(ownFigures, await peer.load(weights, frames, { ...trainCase, channels_last: channelsLast }));
+      await peer.steps(WARM_UP);
+      const fastest = median(await peer.steps(steps));
+      if (fastest < layout.fastest) layout = { fastest, channelsLast };
+    }
+    const peerFigures = await peer.load(weights, frames, { ...trainCase, channels_last: layout.channelsLast });
+    await peer.steps(WARM_UP);
+    own.steps(WARM_UP);
+    const [ownMs, peerMs]: [number[], number[]] = [[], []];
+    for (let round = 0; round < rounds; round++) {
+      ownMs.push(...own.steps(steps));
+      peerMs.push(...(await peer.steps(steps)));
+    }
+    const row: TrainRow = {
+      height,
+      width,
+      batch: batchSize,
+      depthgrad_ms: hundredth(median(ownMs)),
+      pytorch_ms: hundredth(median(peerMs)),
+      ratio: Number((median(ownMs) / median(peerMs)).toFixed(3)),
+      loss_difference: relative(ownFigures.loss, peerFigures.loss),
+      gradient_difference: relative(ownFigures.gradient_norm, peerFigures.gradient_norm),
+    };
+    return { row, version: peerFigures.version };
+  } finally {
+    rmSync(folder, { recursive: true });
+    network.dispose();
+  }
+}
+
+/** A run of the trainer as `depthgrad train` starts it, at the smallest size of the table. */
+async function measureMemory(base: Recipe, steps: number): Promise<MemoryFigures> {
+  const [height, width, batch] = SIZES[0];
+  const drives = base.stages.find(({ mix }) => mix.drives > 0)!;
+  const recipe: Recipe = {
+    ...base,
+    network: { ...base.network, height, width },
+    stages: [{ ...drives, steps, height, width, batch_size: batch }],
+    log_every: 10,
+  };
+  const out = mkdtempSync(join(tmpdir(), 'depthgrad-bench-train-'));
+  try {
+    const random = new Random(recipe.seed);
+    const dataSets = await openDataSets(recipe, random);
+    const validationRandom = new Random(recipe.seed);
+    const held = await openValidation(recipe, validationRandom);
+    const network = createNetwork(recipe, dataSets.drives!);
+    const batches = ReadAhead.start(recipe) ?? new BatchesInTurn(recipe, dataSets, random);
+    const validator = held && new Validator(recipe, held, validationRandom);
+    await train(recipe, network, batches, { out, validator, quiet: !process.stderr.isTTY });
+    network.dispose();
+    const entries = readLog(join(out, LOG_FILE));
+    const rss = entries.filter((entry) => 'memory/rss_mib' in entry && entry.step >= MEMORY_FROM_STEP);
+    if (rss.length < 2) throw new Error(`--memory-steps must be above ${MEMORY_FROM_STEP + recipe.log_every}`);
+    const [first, last] = [rss[0], rss[rss.length - 1]];
+    const [from, to] = [first, last].map((entry) => entry['memory/rss_mib'] as number);
+    const shares = rss.map((entry) => entry['time/data_share'] as number);
+    const validation = entries.filter((entry) => 'time/validation_share' in entry);
+    return {
+      first_step: first.step,
+      last_step: last.step,
+      first_rss_mib: hundredth(from),
+      last_rss_mib: hundredth(to),
+      growth_percent: hundredth(100 * (to / from - 1)),
+      data_share_percent: hundredth((100 * shares.reduce((sum, share) => sum + share, 0)) / shares.length),
+      validation_share_percent: hundredth(100 * (validation[validation.length - 1]['time/validation_share'] as number)),
+    };
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+}
+
+async function main(options: TrainBenchOptions): Promise<void> {
+  const { json, rounds, steps, memorySteps, only } = options;
+  const sizes = SIZES.filter((size) => only === undefined || size.join('x') === only);
+  if (sizes.length === 0)
+    throw new Error(`--only ${only}: there are ${SIZES.map((size) => size.join('x')).join(', ')}`);
+  const recipe = readRecipe(resolveFile(RECIPE));
+  const load = loadavg()[0];
+  // First, in a process that has not done anything else yet.
+  const memory = memorySteps > 0 ? await measureMemory(recipe, memorySteps) : null;
+  if (memory) log(`memory: ${JSON.stringify(memory)}`);
+  const { drives } = await openDataSets(recipe, new Random(recipe.seed));
+  if (!drives) throw new Error(`${RECIPE} uses no drives`);
+  const peer = await TorchPeer.start(recipe.threads);
+  const rows: TrainRow[] = [];
+  let pytorch = '';
+  try {
+    for (const size of sizes) {
+      const { row, version } = await measureSize(recipe, drives, peer, size, options);
+      log(JSON.stringify(row));
+      rows.push(row);
+      pytorch = version;
+    }
+  } finally {
+    peer.close();
+  }
+  const report = {
+    machine: {
+      cpu: cpus()[0].model,
+      cores: cpus().length,
+      node: process.version,
+      load_average_before: hundredth(load),
+    },
+    pytorch,
+    recipe: RECIPE,
+    losses: LOSSES,
+    rounds,
+    steps_per_round: steps,
+    rows,
+    memory,
+  };
+  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
+  log(`wrote ${json}`);
+}
+
+program.parse();
+main(program.opts<TrainBenchOptions>()).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    log(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  },
+);
