@@ -24,7 +24,7 @@ export interface TrainCase {
   fusion_lambda: number;
 }
 
-/** Of the first step, before anything was updated. */
+/** Of a step that updates nothing. */
 export interface StepFigures {
   loss: number;
   /** Over all variables, before clipping. */
@@ -48,14 +48,14 @@ export class TorchPeer {
 
   private constructor(python: string, threads: number) {
     // The private ROS 2 environment's libraries and packages are none of the peer's.
-    const { LD_LIBRARY_PATH: _libraries, PYTHONPATH: _packages, ...env } = process.env;
+    const env = { ...process.env, LD_LIBRARY_PATH: undefined, PYTHONPATH: undefined };
     this.#child = spawn(python, [join(PEERS, 'train_step.py'), String(threads)], { env });
     this.#child.stderr.on('data', (text: Buffer) => (this.#errors += text.toString()));
     this.#lines = createInterface({ input: this.#child.stdout });
     this.#answers = this.#lines[Symbol.asyncIterator]();
   }
 
-  /** @param weights,batch safetensors files @returns figures of the first step, and PyTorch's version */
+  /** @param weights,batch safetensors files @returns figures of a step that updates nothing, and PyTorch's version */
   async load(weights: string, batch: string, trainCase: TrainCase): Promise<StepFigures & { version: string }> {
     return this.#ask<StepFigures & { version: string }>({ op: 'load', weights, batch, case: trainCase });
   }

@@ -75,13 +75,14 @@ async function finish(out: string): Promise<void> {
   if (code !== 0) throw new Error(`train ended with ${code}: ${errors}`);
 }
 
-const TIMES = /^(time|memory)\//;
+const NO_FIGURE = /^(time\/|memory\/|step$|stage$)/;
 
 /** All figures by step, without those that are times. */
 function figures(out: string): Map<string, number> {
   const all = new Map<string, number>();
-  for (const { step, stage: _, ...values } of readLog(join(out, LOG_FILE))) {
-    for (const [key, value] of Object.entries(values)) if (!TIMES.test(key)) all.set(`${step} ${key}`, value as number);
+  for (const entry of readLog(join(out, LOG_FILE))) {
+    for (const [key, value] of Object.entries(entry))
+      if (!NO_FIGURE.test(key)) all.set(`${entry.step} ${key}`, value as number);
   }
   return all;
 }

@@ -224,9 +224,9 @@ test('an exploding loss ends the run the same way', async () => {
   let step = 0;
   const explode = (source: BatchSource): BatchSource => ({
     next: (...args) => {
-      const { next: _, ...batch } = source.next(...args);
+      const batch = source.next(...args);
       const logDisparity = new Float32Array(32 * 64).fill(step++ < 11 ? -2 : -1e4);
-      return { ...batch, truth: { logDisparity, pose: new Float32Array(6) } };
+      return { ...batch, next: undefined, truth: { logDisparity, pose: new Float32Array(6) } };
     },
   });
   await expect(run(recipe, folder, explode)).rejects.toThrow(/step 11 .*explosion_factor \(100\).*failed-step-11/s);
