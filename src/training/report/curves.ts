@@ -28,8 +28,9 @@ const RUN_GROUPS = ['time', 'memory'];
 /** The log's figures in the order they first appear, the losses first and what is of the whole run last. */
 export function figuresOf(log: readonly LogEntry[]): Figure[] {
   const figures = new Map<string, Figure>();
-  for (const { step, stage: _, ...values } of log) {
-    for (const [key, value] of Object.entries(values)) {
+  for (const entry of log) {
+    for (const [key, value] of Object.entries(entry)) {
+      if (key === 'step' || key === 'stage') continue;
       const slash = key.indexOf('/');
       const group = key.slice(0, Math.max(0, slash));
       const own = slash < 0 || RUN_GROUPS.includes(group);
@@ -39,7 +40,7 @@ export function figuresOf(log: readonly LogEntry[]): Figure[] {
       const lineName = own ? 'run' : group;
       const line = figure.lines.get(lineName) ?? [];
       figure.lines.set(lineName, line);
-      line.push([step, typeof value === 'number' ? value : NaN]);
+      line.push([entry.step, typeof value === 'number' ? value : NaN]);
     }
   }
   const rank = ({ name, lines }: Figure): number => (name === 'loss' ? 0 : lines.has('run') ? 2 : 1);
