@@ -70,7 +70,7 @@ const recipeSchema = z.strictObject({
   validation: z
     .strictObject({
       /** Steps between two validations; the run's last step is one too. 0 switches validation off. */
-      every: z.int().nonnegative().default(250),
+      every: z.int().nonnegative().default(400),
       /** Samples looked at, the same ones every time. */
       samples: z.int().positive().default(16),
       /** Share of every drive's training part, at its end, that is kept out for it. */

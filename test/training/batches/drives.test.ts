@@ -19,7 +19,15 @@ function drive(motion: number[]): FrameSequence {
 
 /** Frames [previous, target, next] of 200 samples, each triplet once. */
 function triplets(motion: number[], options: Partial<DriveBatchOptions>): string[] {
-  const all = { strides: [1], minMotion: 0, strideMotion: 0, minCrop: [1, 1] as [number, number], ...options };
+  const all: DriveBatchOptions = {
+    strides: [1],
+    minMotion: 0,
+    strideMotion: 0,
+    minCrop: [1, 1],
+    validationShare: 0,
+    part: 'train',
+    ...options,
+  };
   const batches = new DriveBatches([drive(motion)], all, new Random(1));
   const seen = new Set<string>();
   const { previous, target, next } = batches.next(200, 8, 8);
@@ -55,4 +63,14 @@ test('the stride follows the motion: the smallest that reaches the wanted motion
     '7-8-9',
   ]);
   expect(() => triplets(motion, { strideMotion: 50 })).toThrow(/lower data\.min_motion or data\.stride_motion/);
+});
+
+test('the end of the training part is kept out for validation, and neither shares a frame with the other', () => {
+  const motion = new Array<number>(12).fill(1);
+  const frames = (part: 'train' | 'validation'): number[] => {
+    const list = triplets(motion, { validationShare: 0.3, part });
+    return [...new Set(list.flatMap((triplet) => triplet.split('-').map(Number)))].sort((a, b) => a - b);
+  };
+  expect(frames('train')).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  expect(frames('validation')).toEqual([7, 8, 9]);
 });
