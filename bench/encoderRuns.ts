@@ -16,7 +16,7 @@ import { evaluateModel } from '../src/training/evaluation';
 import { resizeDepth } from '../src/training/evaluation/evaluate';
 import { OnnxModel } from '../src/training/evaluation/onnxModel';
 import { registerExport } from '../src/training/exportCommand';
-import { createNetwork } from '../src/training/networkStart';
+import { createNetwork } from '../src/training/networks';
 import { Random } from '../src/training/random';
 import type { Recipe } from '../src/training/recipe';
 import { CHECKPOINT_FILE, RECIPE_FILE } from '../src/training/runFolder';
@@ -57,13 +57,15 @@ export async function trainAndExport(
   folder: string,
 ): Promise<{ parameters: number; trainSeconds: number }> {
   const { encoder, imagenet } = candidate;
+  if (base.network.kind !== 'depthgrad')
+    throw new Error(`recipe ${base.name} is of a network ${base.network.kind}; encoders are compared in depthgrad's`);
   const recipe: Recipe = { ...base, network: { ...base.network, encoder, pretrained: imagenet } };
   const out = join(folder, rowName(candidate));
   mkdirSync(out, { recursive: true });
   // The ImageNet start looks at a batch: of another sequence, so that every candidate is trained on the same ones.
   const { synthetic: images } = await openDataSets(recipe, new Random(recipe.seed + 1));
   if (!images) throw new Error(`recipe ${recipe.name} uses no rendered scenes; the encoder table is made of them`);
-  const network = createNetwork(recipe, images);
+  const network = createNetwork(recipe.network, { seed: recipe.seed, images });
   const random = new Random(recipe.seed);
   const batches = new BatchesInTurn(recipe, await openDataSets(recipe, random), random);
   const position = await train(recipe, network, batches, {

@@ -118,6 +118,12 @@ function candidateOf({ encoder, imagenet }: { encoder: string; imagenet: boolean
   return { encoder, imagenet };
 }
 
+function defaultEncoder(): string {
+  const { network } = readRecipe(resolveFile(DEFAULT_RECIPE));
+  if (network.kind !== 'depthgrad') throw new Error(`${DEFAULT_RECIPE} is of a network ${network.kind}, not depthgrad`);
+  return network.encoder;
+}
+
 function readBenchRecipe({ recipe: path, steps }: EncoderBenchOptions): Recipe {
   const recipe = readRecipe(resolveFile(path));
   const [stage, ...others] = recipe.stages;
@@ -165,7 +171,7 @@ async function measureAccuracy(options: EncoderBenchOptions, work: string): Prom
     },
     height: recipe.network.height,
     width: recipe.network.width,
-    default_encoder: readRecipe(resolveFile(DEFAULT_RECIPE)).network.encoder,
+    default_encoder: defaultEncoder(),
     kitti_dataset: KITTI,
     kitti_constant: dataset ? shortAccuracy(await evaluatePredictor(constantPredictor, dataset)) : null,
     held_out: { seed: HELD_OUT.seed, samples: options.heldOut },

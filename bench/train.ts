@@ -19,7 +19,8 @@ import { resolveFile } from '../src/paths';
 import { BatchesInTurn, type BatchSource } from '../src/training/batches/batchSource';
 import { openDataSets, openValidation } from '../src/training/data';
 import type { TrainingBatch } from '../src/training/losses/loss';
-import { createNetwork } from '../src/training/networkStart';
+import { createNetwork } from '../src/training/networks';
+import type { TrainedNetwork } from '../src/training/networks/trainedNetwork';
 import { defaultAdam, FlatAdam } from '../src/training/optimizer';
 import { Random } from '../src/training/random';
 import { ReadAhead } from '../src/training/readAhead';
@@ -117,9 +118,10 @@ function stageAtSize(recipe: Recipe, height: number, width: number, batch: numbe
 class OwnStep {
   readonly #variables: tf.Variable[];
   readonly #adam: FlatAdam;
+  readonly #random = new Random(0);
 
   constructor(
-    private readonly network: ReturnType<typeof createNetwork>,
+    private readonly network: TrainedNetwork,
     private readonly stage: Stage,
     private readonly batch: TrainingBatch,
     { clip_norm: clipNorm, ema_decay: emaDecay }: Recipe['optimizer'],
@@ -129,7 +131,13 @@ class OwnStep {
   }
 
   figures(): StepFigures {
-    const { loss, scalars, gradients } = computeStep(this.network, this.#variables, this.batch, this.stage);
+    const { loss, scalars, gradients } = computeStep(
+      this.network,
+      this.#variables,
+      this.batch,
+      this.stage,
+      this.#random,
+    );
     // A rate of 0 leaves the weights alone; the moments are those of a run's first step on either side.
     const norm = this.#adam.apply(gradients, () => 0);
     tf.dispose(gradients);
@@ -140,7 +148,7 @@ class OwnStep {
     const { learning_rate: rate, encoder_rate: encoderRate } = this.stage;
     return Array.from({ length: count }, () => {
       const start = performance.now();
-      const { gradients } = computeStep(this.network, this.#variables, this.batch, this.stage);
+      const { gradients } = computeStep(this.network, this.#variables, this.batch, this.stage, this.#random);
       this.#adam.apply(gradients, (name) => (name.startsWith('encoder/') ? rate * encoderRate : rate));
       tf.dispose(gradients);
       return performance.now() - start;
@@ -148,16 +156,11 @@ class OwnStep {
   }
 }
 
-function writeInputs(
-  folder: string,
-  network: ReturnType<typeof createNetwork>,
-  batch: TrainingBatch,
-): [string, string] {
+function writeInputs(folder: string, network: TrainedNetwork, batch: TrainingBatch): [string, string] {
   const [weights, frames] = [join(folder, 'weights.safetensors'), join(folder, 'batch.safetensors')];
-  const shapes = network.namedVariables();
-  const tensors = [...network.getWeights()].map(([name, data]): [string, NamedTensor] => [
+  const tensors = [...network.namedVariables()].map(([name, variable]): [string, NamedTensor] => [
     name,
-    { shape: shapes.get(name)!.shape, data },
+    { shape: variable.shape, data: variable.dataSync<'float32'>() },
   ]);
   writeSafetensors(weights, new Map(tensors));
   const { previous, target, next, networkImages } = batch;
@@ -196,7 +199,10 @@ async function measureSize(
   { rounds, steps }: TrainBenchOptions,
 ): Promise<{ row: TrainRow; version: string }> {
   const stage = stageAtSize(recipe, height, width, batchSize);
-  const network = createNetwork({ ...recipe, network: { ...recipe.network, height, width } }, drives);
+  const settings = { ...recipe.network, height, width };
+  if (settings.kind !== 'depthgrad')
+    throw new Error(`${RECIPE} is of a network ${settings.kind}; PyTorch has depthgrad's`);
+  const network = createNetwork(settings, { seed: recipe.seed, images: drives });
   const batch = drives.next(batchSize, height, width);
   const folder = mkdtempSync(join(tmpdir(), 'depthgrad-bench-train-'));
   try {
@@ -215,7 +221,7 @@ async function measureSize(
       encoder_rate: stage.encoder_rate,
       clip_norm: recipe.optimizer.clip_norm,
       ema_decay: recipe.optimizer.ema_decay,
-      fusion_lambda: network.config.fusionLambda,
+      fusion_lambda: settings.fusion_lambda,
     };
     const ownFigures = own.figures();
     // PyTorch is faster in one memory layout or the other, depending on the size: it gets the better one.
@@ -266,7 +272,7 @@ async function measureMemory(base: Recipe, steps: number): Promise<MemoryFigures
     const dataSets = await openDataSets(recipe, random);
     const validationRandom = new Random(recipe.seed);
     const held = await openValidation(recipe, validationRandom);
-    const network = createNetwork(recipe, dataSets.drives!);
+    const network = createNetwork(recipe.network, { seed: recipe.seed, images: dataSets.drives });
     const batches = ReadAhead.start(recipe) ?? new BatchesInTurn(recipe, dataSets, random);
     const validator = held && new Validator(recipe, held, validationRandom);
     await train(recipe, network, batches, { out, validator, quiet: !process.stderr.isTTY });

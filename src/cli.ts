@@ -3,12 +3,14 @@ import { Command } from 'commander';
 import { registerExport } from './training/exportCommand';
 import { registerEvaluate } from './training/evaluation';
 import { registerPrepare } from './training/prepareCommand';
+import { registerRecipes } from './training/recipesCommand';
 import { registerReport } from './training/report/reportCommand';
 import { registerTrain } from './training/trainCommand';
 
 const program = new Command('depthgrad').description('Depth, depth gradient and ego-motion from one moving camera');
 registerTrain(program);
 registerReport(program);
+registerRecipes(program);
 registerExport(program);
 registerEvaluate(program);
 registerPrepare(program);

@@ -4,11 +4,12 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs-node-gpu';
 import { cacheFolder } from '../paths';
 import { lite0Blocks } from './encoders/lite0';
-import type { DepthNetwork } from './network';
 import type { NamedTensor } from './safetensors';
 import { readTorchStateDict } from './torchFile';
+import { assign } from './variables';
 
 export const lite0ImageNetFile = 'efficientnet-lite0-57934424.pth';
 const batchNormEpsilon = 1e-3;
@@ -97,10 +98,21 @@ export function readLite0ImageNet(path = defaultImageNetPath()): Map<string, Flo
   return weights;
 }
 
-/** Gives a lite0 network its ImageNet start; the heads keep theirs. @throws as `readLite0ImageNet`, or for another encoder */
-export function loadImageNetEncoder(network: DepthNetwork, path = defaultImageNetPath()): void {
-  if (network.config.encoder !== 'lite0') {
-    throw new Error(`there are ImageNet weights for the encoder lite0 only, not for ${network.config.encoder}`);
+/**
+ * Gives an encoder its ImageNet start.
+ *
+ * @param variables the encoder's by name (`encoder/stem/kernel`); others among them keep their values
+ * @throws as `readLite0ImageNet`, for another encoder, or naming the weight that is missing
+ */
+export function loadImageNetEncoder(
+  encoder: string,
+  variables: ReadonlyMap<string, tf.Variable>,
+  path = defaultImageNetPath(),
+): void {
+  if (encoder !== 'lite0') throw new Error(`there are ImageNet weights for the encoder lite0 only, not for ${encoder}`);
+  for (const [name, values] of readLite0ImageNet(path)) {
+    const variable = variables.get(name);
+    if (!variable) throw new Error(`the network has no '${name}', which the ImageNet weights hold; is it a lite0?`);
+    assign(variable, values);
   }
-  network.setWeights(readLite0ImageNet(path));
 }

@@ -2,9 +2,10 @@
  * Direct alignment inside the training step: the pose head's answers refined on the step's own depth. The photometric losses use the
  * refined poses, so that depth learns from geometry that fits, and the pose head learns to answer what the refinement found.
  */
+import * as tf from '@tensorflow/tfjs-node-gpu';
 import { ALIGNMENT_SHRINK, alignmentLevels, alignPose, blockMeans } from '../geometry/alignment';
 import { fromVector6, inverse, toVector6 } from '../geometry/se3';
-import type { TrainingBatch } from './losses/loss';
+import type { TrainingBatch, TrainingOutputs } from './losses/loss';
 
 /** A neighbour of the batch's targets, and the head's answer for it. */
 export interface Neighbour {
@@ -46,4 +47,30 @@ export function alignBatch(
     });
   }
   return refined;
+}
+
+/**
+ * The pose outputs of a network whose pose head looks at two frames.
+ *
+ * @param fused log-disparity of the targets [b,h,w,1]
+ * @param poses [b,6] from the previous frame, then [b,6] to the next one where the batch has it
+ * @param align refine them for the photometric losses, or let those see the answers themselves
+ */
+export function photometricPoses(
+  batch: TrainingBatch,
+  fused: tf.Tensor4D,
+  poses: tf.Tensor2D,
+  align: boolean,
+): Pick<TrainingOutputs, 'poseFromPrevious' | 'poseToNext' | 'aligned'> {
+  const { size, previous, next } = batch;
+  const poseFromPrevious = tf.slice(poses, [0, 0], [size, 6]);
+  if (!next) return { poseFromPrevious };
+  const poseToNext = tf.slice(poses, [size, 0], [size, 6]);
+  const answers = { poseFromPrevious, poseToNext };
+  if (!align) return { ...answers, aligned: answers };
+  const [fromPrevious, toNext] = alignBatch(batch, fused.dataSync<'float32'>(), [
+    { images: previous, poses: poseFromPrevious.dataSync<'float32'>(), later: false },
+    { images: next, poses: poseToNext.dataSync<'float32'>(), later: true },
+  ]).map((refined) => tf.tensor2d(refined, [size, 6]));
+  return { ...answers, aligned: { poseFromPrevious: fromPrevious, poseToNext: toNext } };
 }

@@ -1,13 +1,15 @@
-/** A training run's whole state in one safetensors file: weights, averages, Adam's moments, position. What a step draws depends on its number alone. */
-import { readSafetensors, writeSafetensors } from '../model/safetensors';
+/** A training run's whole state in one safetensors file: weights, averages, Adam's moments, running statistics, position. What a step draws depends on its number alone. */
+import type * as tf from '@tensorflow/tfjs-node-gpu';
+import { readSafetensors, writeSafetensors, type NamedTensor } from '../model/safetensors';
+import { assign } from '../model/variables';
 import type { AveragesState } from './averages';
 import type { LossLevels } from './lossGuard';
+import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { FlatAdam } from './optimizer';
 
 /** Where a run stands; kept as text in the file's metadata. */
 export interface RunPosition {
   recipe: string;
-  encoder: string;
   /** Steps done in all stages together. */
   step: number;
   /** Adam's own count. */
@@ -22,28 +24,39 @@ export interface RunPosition {
   best?: { step: number; figure: string; value: number };
 }
 
-export function startOf(recipe: string, encoder: string): RunPosition {
-  return { recipe, encoder, step: 0, adamStep: 0, seconds: 0, averages: {}, lossLevels: {}, corruptFrames: [] };
+export function startOf(recipe: string): RunPosition {
+  return { recipe, step: 0, adamStep: 0, seconds: 0, averages: {}, lossLevels: {}, corruptFrames: [] };
 }
 
 /** Checkpoints of older versions lack what came later. */
 function positionOf(metadata: Record<string, string>): RunPosition {
   const position = JSON.parse(metadata.position) as RunPosition;
-  return { ...startOf(position.recipe, position.encoder), ...position };
+  return { ...startOf(position.recipe), ...position };
 }
 
 const parts = ['weights', 'average', 'firstMoment', 'secondMoment'] as const;
 
 /** Writes to a temporary file, fsyncs, renames: a crash leaves the previous checkpoint whole. */
-export function writeCheckpoint(path: string, adam: FlatAdam, position: RunPosition): void {
+export function writeCheckpoint(
+  path: string,
+  adam: FlatAdam,
+  statistics: ReadonlyMap<string, tf.Variable>,
+  position: RunPosition,
+): void {
   const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
   for (const slot of adam.slots)
     for (const part of parts) tensors.set(`${part}:${slot.name}`, { shape: slot.variable.shape, data: slot[part] });
+  for (const [name, variable] of statistics)
+    tensors.set(`statistic:${name}`, { shape: variable.shape, data: variable.dataSync<'float32'>() });
   writeSafetensors(path, tensors, { format: 'depthgrad-checkpoint/1', position: JSON.stringify(position) });
 }
 
 /** @throws Error naming the file when it is damaged, not ours, or of another network */
-export function readCheckpoint(path: string, adam: FlatAdam): RunPosition {
+export function readCheckpoint(
+  path: string,
+  adam: FlatAdam,
+  statistics: ReadonlyMap<string, tf.Variable>,
+): RunPosition {
   const { tensors, metadata } = readSafetensors(path);
   if (metadata.format !== 'depthgrad-checkpoint/1')
     throw new Error(
@@ -59,6 +72,7 @@ export function readCheckpoint(path: string, adam: FlatAdam): RunPosition {
     ) as Record<(typeof parts)[number], Float32Array>;
     adam.restore(slot.name, state);
   }
+  restore(path, 'statistic', tensors, statistics);
   const position = positionOf(metadata);
   adam.step = position.adamStep;
   return position;
@@ -67,6 +81,29 @@ export function readCheckpoint(path: string, adam: FlatAdam): RunPosition {
 /** Where the run of a checkpoint stands. @throws Error naming the file when it is damaged or not ours */
 export function checkpointPosition(path: string): RunPosition {
   return averagedWeights(path).position;
+}
+
+function restore(
+  path: string,
+  part: 'average' | 'statistic',
+  tensors: ReadonlyMap<string, NamedTensor>,
+  variables: ReadonlyMap<string, tf.Variable>,
+): void {
+  for (const [name, variable] of variables) {
+    const tensor = tensors.get(`${part}:${name}`);
+    if (tensor?.data.length !== variable.size)
+      throw new Error(`${path} lacks ${part} of "${name}" in this size: it was made with another network`);
+    assign(variable, tensor.data);
+  }
+}
+
+/** Gives a network the averaged weights and the running statistics. @throws Error naming the file and what it lacks */
+export function restoreAverages(path: string, network: TrainedNetwork): RunPosition {
+  const { tensors, metadata } = readSafetensors(path);
+  if (metadata.format !== 'depthgrad-checkpoint/1') throw new Error(`${path} is not a depthgrad checkpoint`);
+  restore(path, 'average', tensors, network.namedVariables());
+  restore(path, 'statistic', tensors, network.namedStatistics());
+  return positionOf(metadata);
 }
 
 /** Averaged weights by variable name: what is evaluated and exported. */

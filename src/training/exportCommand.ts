@@ -1,13 +1,10 @@
 /** `depthgrad export RUN`: the averaged weights of a training run as the ONNX graph the nodes run. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { cropIntrinsics, scaleIntrinsics } from '../geometry/camera';
-import { DepthNetwork } from '../model/network';
 import { exportOnnx } from '../model/onnx/exportOnnx';
-import { averagedWeights } from './checkpoint';
-import { readRecipe } from './recipe';
+import { TrainedDepthgrad } from './networks/depthgrad';
 import { readRunCamera } from './runCamera';
-import { BEST_FILE, CHECKPOINT_FILE, RECIPE_FILE } from './runFolder';
+import { openRun } from './trainedRun';
 
 interface ExportFlags {
   out: string;
@@ -26,16 +23,18 @@ export function registerExport(program: Command): void {
     .option('--model-version <text>', 'model version in the metadata (default: the step count)')
     .option('--best', 'the checkpoint with the lowest validation figure (default: the last one)')
     .action(async (run: string, flags: ExportFlags) => {
-      const recipe = readRecipe(join(run, RECIPE_FILE));
-      const { weights, position } = averagedWeights(join(run, flags.best ? BEST_FILE : CHECKPOINT_FILE));
-      const { encoder, height, width, fusion_lambda: fusionLambda } = recipe.network;
-      const network = DepthNetwork.create({ encoder, height, width, fusionLambda, seed: recipe.seed });
-      network.setWeights(weights);
+      const { recipe, network, position } = openRun(run, flags.best);
+      if (!(network instanceof TrainedDepthgrad))
+        throw new Error(
+          `${run} trained a network "${recipe.network.kind}", which has no ONNX form: only "depthgrad" is exported. ` +
+            `For its figures: npx depthgrad evaluate --run ${run} --dataset DIR`,
+        );
+      const { encoder, height, width } = network.network.config;
       const camera = await readRunCamera(recipe, run);
       const { width: cameraWidth, height: cameraHeight } = camera.intrinsics;
       const used = cropIntrinsics(camera.intrinsics, 0, 0, cameraWidth, camera.usableRows ?? cameraHeight);
       const { fx, fy, cx, cy } = scaleIntrinsics(used, width, height);
-      const sha256 = exportOnnx(network, flags.out, {
+      const sha256 = exportOnnx(network.network, flags.out, {
         name: flags.name ?? `${recipe.name}-${encoder}-${height}x${width}`,
         version: flags.modelVersion ?? `step${position.step}`,
         intrinsics: { fx, fy, cx, cy },

@@ -3,14 +3,13 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import sharp from 'sharp';
-import type { DepthNetwork } from '../model/network';
 import { writeFileAtomically, writeSafetensors, type NamedTensor } from '../model/safetensors';
 import type { StepBatch } from './batches/batchSource';
 import { writeCheckpoint, type RunPosition } from './checkpoint';
 import type { TrainingBatch } from './losses/loss';
+import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { FlatAdam } from './optimizer';
 import type { Stage } from './recipe';
-import { forward } from './step';
 
 export interface FailedStep {
   reason: string;
@@ -53,9 +52,9 @@ function rows(values: Float32Array, length: number): number[][] {
   return Array.from({ length: values.length / length }, (_, b) => [...values.subarray(b * length, (b + 1) * length)]);
 }
 
-function estimatedPoses(network: DepthNetwork, batch: TrainingBatch, stage: Stage): Record<string, number[][]> {
+function estimatedPoses(network: TrainedNetwork, batch: TrainingBatch, stage: Stage): Record<string, number[][]> {
   return tf.tidy(() => {
-    const { poseFromPrevious, poseToNext, aligned } = forward(network, batch, stage.align_poses);
+    const { poseFromPrevious, poseToNext, aligned } = network.forward(batch, { alignPoses: stage.align_poses });
     const all = {
       from_previous: poseFromPrevious,
       to_next: poseToNext,
@@ -94,7 +93,7 @@ export async function writeFailedStep(
   run: string,
   failed: FailedStep,
   { batch, dataSet }: StepBatch,
-  network: DepthNetwork,
+  network: TrainedNetwork,
   adam: FlatAdam,
   position: RunPosition,
 ): Promise<string> {
@@ -121,6 +120,6 @@ export async function writeFailedStep(
   await writePictures(folder, batch);
   const tensors = new Map<string, NamedTensor>(arrays.map(([key, data]) => [key, { shape: [data.length], data }]));
   writeSafetensors(join(folder, 'batch.safetensors'), tensors, { format: 'depthgrad-batch/1' });
-  writeCheckpoint(join(folder, 'checkpoint.safetensors'), adam, position);
+  writeCheckpoint(join(folder, 'checkpoint.safetensors'), adam, network.namedStatistics(), position);
   return folder;
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { lossTerms } from './losses';
+import { networkSchema } from './networks';
 
 const weightsSchema = z.record(z.string(), z.number().nonnegative());
 
@@ -33,14 +34,7 @@ const recipeSchema = z.strictObject({
   paper: z.string().optional(),
   seed: z.int().default(1),
   threads: z.int().positive().default(2),
-  network: z.strictObject({
-    encoder: z.enum(['lite0', 'dispnet', 'resnet18']),
-    /** Start the encoder from ImageNet weights where there are any. */
-    pretrained: z.boolean().default(true),
-    height: z.int().positive().multipleOf(32).default(128),
-    width: z.int().positive().multipleOf(32).default(416),
-    fusion_lambda: z.number().positive().default(0.1),
-  }),
+  network: networkSchema,
   data: z.strictObject({
     /** Recordings of any layout of datasets/openRecording.ts; a bare name is looked for in the fetched sample drive. */
     drives: z.array(z.string()).default([]),

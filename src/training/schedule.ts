@@ -1,6 +1,6 @@
 /** Where in its recipe a step is, and what that means for the learning rate and for what is trained. */
 import type * as tf from '@tensorflow/tfjs-node-gpu';
-import type { DepthNetwork } from '../model/network';
+import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { Recipe, Stage } from './recipe';
 
 /** The stage of a step counted over all stages, from 0; undefined after the last. */
@@ -24,8 +24,13 @@ export function learningRate(stage: Stage, stepInStage: number): number {
   return last + 0.5 * (stage.learning_rate - last) * (1 + Math.cos(Math.PI * progress));
 }
 
+/** A variable's share of the learning rate: the stage's encoder_rate for an encoder's. */
+export function rateFactor(stage: Stage, name: string): number {
+  return /(^|\/)encoder\//.test(name) ? stage.encoder_rate : 1;
+}
+
 /** The variables a stage trains: all but those under a frozen prefix. Backpropagation stops where nothing below it is trained. */
-export function trainedVariables(network: DepthNetwork, stage: Stage): tf.Variable[] {
+export function trainedVariables(network: TrainedNetwork, stage: Stage): tf.Variable[] {
   const named = [...network.namedVariables()];
   return named
     .filter(([name]) => !stage.frozen.some((prefix) => name.startsWith(prefix)))

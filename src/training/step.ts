@@ -1,10 +1,9 @@
 /** One training step: forward, the stage's losses, gradients. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { fuse } from '../model/fusion';
-import { poseFeatureIndex, type DepthNetwork } from '../model/network';
-import { alignBatch } from './alignBatch';
+import type { UniformSource } from '../model/networks/estimator';
 import { lossTerms } from './losses';
 import { meetsNeeds, type TrainingBatch, type TrainingOutputs } from './losses/loss';
+import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { Stage } from './recipe';
 
 export interface StepResult {
@@ -17,47 +16,6 @@ export interface StepResult {
 
 /** What a stage says about its step. */
 export type StepSettings = Pick<Stage, 'losses' | 'align_poses'>;
-
-/**
- * Runs encoder and heads. The target goes through the whole encoder; of its neighbours only the stride-8 features for the pose
- * head are wanted, so they stop there.
- */
-export function forward(network: DepthNetwork, batch: TrainingBatch, alignPoses: boolean): TrainingOutputs {
-  const { size, height, width } = batch;
-  const perFrame = size * height * width * 3;
-  const frame = (index: number): tf.Tensor4D =>
-    tf.tensor4d(batch.networkImages.subarray(index * perFrame, (index + 1) * perFrame), [size, height, width, 3]);
-  const features = network.encode(frame(1));
-  const current = features[poseFeatureIndex];
-  const previous = network.encodeForPose(frame(0));
-  const poses = batch.next
-    ? network.estimatePose(tf.concat([previous, current]), tf.concat([current, network.encodeForPose(frame(2))]))
-    : network.estimatePose(previous, current);
-  const { logDisparity, gradient } = network.decode(features);
-  const fused = fuse(logDisparity, gradient, network.config.fusionLambda);
-  const poseFromPrevious = tf.slice(poses, [0, 0], [size, 6]);
-  if (!batch.next) return { logDisparity, gradient, fused, poseFromPrevious };
-  const poseToNext = tf.slice(poses, [size, 0], [size, 6]);
-  const aligned = alignPoses
-    ? alignedPoses(batch, batch.next, fused, poseFromPrevious, poseToNext)
-    : { poseFromPrevious, poseToNext };
-  return { logDisparity, gradient, fused, poseFromPrevious, poseToNext, aligned };
-}
-
-function alignedPoses(
-  batch: TrainingBatch,
-  next: Float32Array,
-  fused: tf.Tensor4D,
-  poseFromPrevious: tf.Tensor2D,
-  poseToNext: tf.Tensor2D,
-): TrainingOutputs['aligned'] {
-  const poses = (tensor: tf.Tensor2D): Float32Array => tensor.dataSync<'float32'>();
-  const [fromPrevious, toNext] = alignBatch(batch, fused.dataSync<'float32'>(), [
-    { images: batch.previous, poses: poses(poseFromPrevious), later: false },
-    { images: next, poses: poses(poseToNext), later: true },
-  ]).map((refined) => tf.tensor2d(refined, [batch.size, 6]));
-  return { poseFromPrevious: fromPrevious, poseToNext: toNext };
-}
 
 /** The stage's losses on a batch's outputs. */
 interface WeightedLosses {
@@ -90,17 +48,19 @@ function weightedLosses(
 
 /**
  * @param settings weights of the loss terms by name; a term whose needs the batch does not meet is left out
+ * @param random of the step's dropout
  * @returns gradients the caller must dispose of
  */
 export function computeStep(
-  network: DepthNetwork,
+  network: TrainedNetwork,
   variables: tf.Variable[],
   batch: TrainingBatch,
   { losses: weights, align_poses: alignPoses }: StepSettings,
+  random: UniformSource,
 ): StepResult {
   let losses: WeightedLosses | undefined;
   const { value, grads } = tf.variableGrads(() => {
-    losses = weightedLosses(forward(network, batch, alignPoses), batch, weights);
+    losses = weightedLosses(network.forward(batch, { alignPoses, random }), batch, weights);
     return losses.total;
   }, variables);
   if (!losses) throw new Error('training step: the losses were not computed');
@@ -109,14 +69,14 @@ export function computeStep(
   return { loss, scalars: losses.scalars, maps: losses.maps, gradients: grads };
 }
 
-/** The same losses without gradients. */
+/** The same losses without gradients, as the network is used after training: running statistics, no dropout. */
 export function computeLosses(
-  network: DepthNetwork,
+  network: TrainedNetwork,
   batch: TrainingBatch,
   { losses: weights, align_poses: alignPoses }: StepSettings,
 ): Pick<StepResult, 'loss' | 'scalars'> {
   return tf.tidy(() => {
-    const { total, scalars } = weightedLosses(forward(network, batch, alignPoses), batch, weights);
+    const { total, scalars } = weightedLosses(network.forward(batch, { alignPoses }), batch, weights);
     return { loss: total.dataSync()[0], scalars };
   });
 }

@@ -6,7 +6,7 @@ import { writeFileAtomically } from '../model/safetensors';
 import { resolveFile } from '../paths';
 import { BatchesInTurn } from './batches/batchSource';
 import { openDataSets, openValidation } from './data';
-import { createNetwork } from './networkStart';
+import { createNetwork } from './networks';
 import { Random } from './random';
 import { ReadAhead } from './readAhead';
 import { readRecipe, withDrives, type Recipe } from './recipe';
@@ -47,7 +47,7 @@ export function registerTrain(program: Command): void {
       const images = dataSets.drives ?? dataSets.synthetic;
       if (!images) throw new Error(`recipe ${path} uses no data set`);
       const validator = await openValidator(recipe);
-      const network = createNetwork(recipe, images);
+      const network = createNetwork(recipe.network, { seed: recipe.seed, images });
       mkdirSync(out, { recursive: true });
       const text = readFileSync(path, 'utf8');
       writeFileAtomically(join(out, RECIPE_FILE), [Buffer.from(drives ? withDrives(text, drives) : text)]);
@@ -59,8 +59,12 @@ export function registerTrain(program: Command): void {
         maxSeconds: flags.maxMinutes === undefined ? undefined : 60 * Number(flags.maxMinutes),
       });
       const report = writeReport(out);
+      const next =
+        recipe.network.kind === 'depthgrad'
+          ? `export ${out} --out model.onnx`
+          : `evaluate --run ${out} --dataset DIR (a network ${recipe.network.kind} has no ONNX form)`;
       console.log(
-        `${position.step} steps in ${(position.seconds / 60).toFixed(1)} min, report ${report}; next: npx depthgrad export ${out} --out model.onnx`,
+        `${position.step} steps in ${(position.seconds / 60).toFixed(1)} min, report ${report}; next: npx depthgrad ${next}`,
       );
     });
 }

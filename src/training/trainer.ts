@@ -4,17 +4,19 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Presets, SingleBar } from 'cli-progress';
 import { writeContactSheet } from '../media/pictureFiles';
-import type { DepthNetwork } from '../model/network';
+import { assign } from '../model/variables';
 import { Averages } from './averages';
-import { tooManyCorrupt, type StepBatch, type StepBatches } from './batches/batchSource';
+import { stepState, tooManyCorrupt, type StepBatch, type StepBatches } from './batches/batchSource';
 import { readCheckpoint, startOf, writeCheckpoint, type RunPosition } from './checkpoint';
 import { writeFailedStep, type FailedStep } from './failedStep';
 import { LossGuard } from './lossGuard';
+import type { TrainedNetwork } from './networks/trainedNetwork';
 import { defaultAdam, FlatAdam } from './optimizer';
 import { depthPreview } from './preview';
+import { Random } from './random';
 import type { Recipe, Stage } from './recipe';
 import { BEST_FILE, CHECKPOINT_FILE, removeUnfinished, RunLog, SAMPLES_FOLDER, VERSIONS_FILE } from './runFolder';
-import { learningRate, stageAt, totalSteps, trainedVariables } from './schedule';
+import { learningRate, rateFactor, stageAt, totalSteps, trainedVariables } from './schedule';
 import { computeStep } from './step';
 import { TensorBoard } from './tensorboard';
 import { PICTURE_TITLES, type Validation, type Validator } from './validation';
@@ -38,7 +40,7 @@ export interface TrainOptions {
  */
 export async function train(
   recipe: Recipe,
-  network: DepthNetwork,
+  network: TrainedNetwork,
   batches: StepBatches,
   options: TrainOptions,
 ): Promise<RunPosition> {
@@ -53,6 +55,8 @@ export async function train(
 }
 
 const MEBIBYTE = 2 ** 20;
+/** Sets a step's dropout apart from its batch, which is drawn from the seed itself. */
+const DROPOUT_SEED = 7919;
 
 class TrainingRun {
   position: RunPosition;
@@ -69,7 +73,7 @@ class TrainingRun {
 
   constructor(
     private readonly recipe: Recipe,
-    private readonly network: DepthNetwork,
+    private readonly network: TrainedNetwork,
     private readonly options: TrainOptions,
   ) {
     const { out, quiet } = options;
@@ -78,8 +82,8 @@ class TrainingRun {
     const { clip_norm: clipNorm, ema_decay: emaDecay, explosion_factor: explosionFactor } = recipe.optimizer;
     this.#adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, emaDecay });
     this.position = existsSync(this.#checkpointPath)
-      ? readCheckpoint(this.#checkpointPath, this.#adam)
-      : startOf(recipe.name, network.config.encoder);
+      ? readCheckpoint(this.#checkpointPath, this.#adam, network.namedStatistics())
+      : startOf(recipe.name);
     const { step, seconds, averages, lossLevels } = this.position;
     if (step > 0 && !quiet) console.log(`going on from step ${step} of ${this.#checkpointPath}`);
     this.#secondsBefore = seconds;
@@ -137,17 +141,24 @@ class TrainingRun {
     const { recipe, network } = this;
     const { dataSet, batch } = stepBatch;
     const variables = trainedVariables(network, stage);
-    const { loss, scalars, gradients } = computeStep(network, variables, batch, stage);
+    const random = new Random(stepState(recipe.seed + DROPOUT_SEED, this.position.step));
+    const statistics = [...network.namedStatistics().values()].map((variable) => ({
+      variable,
+      values: variable.dataSync<'float32'>().slice(),
+    }));
+    const { loss, scalars, gradients } = computeStep(network, variables, batch, stage, random);
     const bad = this.#guard.check(stage.name, dataSet, loss);
+    // What the failed step's forward pass has made of them is no state to repeat the step from.
+    const restore = (): void => statistics.forEach(({ variable, values }) => assign(variable, values));
     if (bad) {
       tf.dispose(gradients);
+      restore();
       return this.#fail({ reason: bad, stage, loss, scalars }, stepBatch);
     }
-    const norm = this.#adam.apply(gradients, (name) =>
-      name.startsWith('encoder/') ? rate * stage.encoder_rate : rate,
-    );
+    const norm = this.#adam.apply(gradients, (name) => rate * rateFactor(stage, name));
     tf.dispose(gradients);
     if (!Number.isFinite(norm)) {
+      restore();
       const reason = `the gradient's norm is ${norm}`;
       return this.#fail({ reason, stage, loss, scalars, gradientNorm: norm }, stepBatch);
     }
@@ -248,6 +259,7 @@ class TrainingRun {
 
   #write(file: string): void {
     this.position = this.#current();
-    writeCheckpoint(join(this.options.out, file), this.#adam, this.position);
+    const path = join(this.options.out, file);
+    writeCheckpoint(path, this.#adam, this.network.namedStatistics(), this.position);
   }
 }

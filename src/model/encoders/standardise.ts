@@ -7,7 +7,7 @@
  * expand gets W * s and b + W m.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import type { DepthNetwork } from '../network';
+import { assign } from '../variables';
 import { lite0Blocks } from './lite0';
 
 /** Runs of blocks joined by residual additions: they share one scale. */
@@ -27,23 +27,31 @@ function outputLayer(index: number): string {
   return block.stride === 1 && block.inputs === block.outputs ? `${block.name}/add` : `${block.name}/project`;
 }
 
-/** @param images rgb [b,h,w,3] in 0..1 to measure on; a few frames of any place will do */
-export function standardiseLite0(network: DepthNetwork, images: tf.Tensor4D): void {
+/**
+ * @param model of images, with the encoder's layers in it
+ * @param variables the encoder's by name (`encoder/stem/kernel`), more are left alone
+ * @param images rgb [b,h,w,3] in 0..1 to measure on; a few frames of any place will do
+ */
+export function standardiseLite0(
+  model: tf.LayersModel,
+  variables: ReadonlyMap<string, tf.Variable>,
+  images: tf.Tensor4D,
+): void {
   const runs = stages();
-  const lasts = runs.map(
-    (run) => network.encoder.getLayer(outputLayer(run[run.length - 1])).output as tf.SymbolicTensor,
-  );
-  const probe = tf.model({ inputs: network.encoder.inputs, outputs: lasts });
+  const lasts = runs.map((run) => model.getLayer(outputLayer(run[run.length - 1])).output as tf.SymbolicTensor);
+  const probe = tf.model({ inputs: model.inputs, outputs: lasts });
   const statistics = tf.tidy(() =>
     (probe.predict(images) as tf.Tensor4D[]).map((map) => {
       const { mean, variance } = tf.moments(map, [0, 1, 2]);
       return { mean: mean.dataSync().slice(), deviation: tf.sqrt(tf.add(variance, 1e-6)).dataSync().slice() };
     }),
   );
-  const weights = network.getWeights();
+  const weights = new Map<string, Float32Array>();
   const get = (name: string): Float32Array => {
-    const values = weights.get(name);
-    if (!values) throw new Error(`standardiseLite0: the network has no "${name}"; is it a lite0?`);
+    const variable = variables.get(name);
+    if (!variable) throw new Error(`standardiseLite0: the network has no "${name}"; is it a lite0?`);
+    const values = weights.get(name) ?? variable.dataSync<'float32'>().slice();
+    weights.set(name, values);
     return values;
   };
   runs.forEach((run, stage) => {
@@ -69,5 +77,5 @@ export function standardiseLite0(network: DepthNetwork, images: tf.Tensor4D): vo
       }
     });
   });
-  network.setWeights(weights);
+  for (const [name, values] of weights) assign(variables.get(name)!, values);
 }

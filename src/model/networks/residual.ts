@@ -90,6 +90,11 @@ export class ResidualNetwork implements DepthEstimator {
     return new Map();
   }
 
+  /** The whole model and its variables: the encoder's, which a pretrained start is loaded into, are `encoder/..`. */
+  get encoder(): { model: tf.LayersModel; variables: ReadonlyMap<string, tf.Variable> } {
+    return { model: this.#model, variables: this.#variables };
+  }
+
   /** @param images height and width multiples of 32; the network's own map has half the size and is enlarged linearly */
   estimate(images: tf.Tensor4D): tf.Tensor4D {
     const half = this.#model.apply(images) as tf.Tensor4D;

@@ -11,13 +11,21 @@ export interface SfmLearnerConfig {
   seed: number;
   /** Factor on all channel counts; 1 is the paper's. */
   widthFactor?: number;
+  /** CH-001's gradient multi-task: a common decoder with an x and a y head beside the disparities', on the same encoder. */
+  gradientDecoder?: boolean;
 }
 
-/** All scales finest first, [b,h/2^s,w/2^s,..]. */
-export interface SfmLearnerOutputs {
-  /** 1/Z, 0.01 .. 10.01. */
+/** What is estimated of a single image. */
+export interface SfmLearnerDepth {
+  /** 1/Z, 0.01 .. 10.01, finest first, [b,h/2^s,w/2^s,1]. */
   disparities: tf.Tensor4D[];
-  /** Logits of the previous and the next frame. */
+  /** Of the gradient decoder where there is one: of what quantity, its loss decides (CH-001: of depth in metres), [b,h,w,2]. */
+  gradient?: tf.Tensor4D;
+}
+
+/** All scales finest first. */
+export interface SfmLearnerOutputs extends SfmLearnerDepth {
+  /** Logits of the previous and the next frame, [b,h/2^s,w/2^s,2]. */
   explainability: tf.Tensor4D[];
   /** [b,6] */
   poseFromPrevious: tf.Tensor2D;
@@ -52,33 +60,61 @@ function upTo(
   return new CropTo(`${name}/crop`).apply([up, like]) as tf.SymbolicTensor;
 }
 
-/** Image -> disparities, finest first. */
-function buildDisparity(builder: NetworkBuilder, wide: Wide): tf.LayersModel {
-  const image = tf.input({ shape: [null, null, 3], name: 'disparity/image' });
+/** The image's size first, then the encoder's maps at strides 2, 4 .. 128. */
+function buildEncoder(builder: NetworkBuilder, wide: Wide, image: tf.SymbolicTensor): tf.SymbolicTensor[] {
   const maps = [new Affine('disparity/normalise', centred).apply(image) as tf.SymbolicTensor];
   encoderChannels.forEach((channels, i) => {
     const options = { kernel: encoderKernels[i], activation: 'relu' } as const;
     const halved = builder.conv(maps[i], `encoder/conv${i + 1}`, wide(channels), { ...options, stride: 2 });
     maps.push(builder.conv(halved, `encoder/conv${i + 1}b`, wide(channels), options));
   });
-  const disparities: tf.SymbolicTensor[] = [];
+  return maps;
+}
+
+/** The decoder's full-size map. @param refine what a stage adds to its inputs and makes of its map of stride 2^(stage - 1) */
+function buildDecoder(
+  builder: NetworkBuilder,
+  wide: Wide,
+  maps: tf.SymbolicTensor[],
+  name: string,
+  refine?: { input(stage: number): tf.SymbolicTensor | undefined; output(stage: number, x: tf.SymbolicTensor): void },
+): tf.SymbolicTensor {
   let x = maps[encoderChannels.length];
   decoderChannels.forEach((channels, i) => {
-    const stage = decoderChannels.length - i; // the stage's map has stride 2^(stage - 1)
+    const stage = decoderChannels.length - i;
     const beside = maps[stage - 1];
-    const inputs = [upTo(builder, x, beside, `disparity/up${stage}`, wide(channels))];
+    const inputs = [upTo(builder, x, beside, `${name}/up${stage}`, wide(channels))];
     if (stage > 1) inputs.push(beside);
-    const coarser = disparities[0];
-    if (coarser) inputs.push(builder.up(coarser, `disparity/scale${stage}/up`));
-    const joined = inputs.length > 1 ? builder.concat(inputs, `disparity/skip${stage}`) : inputs[0];
-    x = builder.conv(joined, `disparity/conv${stage}`, wide(channels), { kernel: 3, activation: 'relu' });
-    if (stage > scales) return;
-    const raw = builder.conv(x, `disparity/head${stage}`, 1, { kernel: 3, gain: 0.1 });
-    const share = tf.layers.activation({ name: `disparity/sigmoid${stage}`, activation: 'sigmoid' }).apply(raw);
-    const range = new Affine(`disparity/range${stage}`, { scale: disparityScale, offset: minDisparity });
-    disparities.unshift(range.apply(share) as tf.SymbolicTensor);
+    const more = refine?.input(stage);
+    if (more) inputs.push(more);
+    const joined = inputs.length > 1 ? builder.concat(inputs, `${name}/skip${stage}`) : inputs[0];
+    x = builder.conv(joined, `${name}/conv${stage}`, wide(channels), { kernel: 3, activation: 'relu' });
+    refine?.output(stage, x);
   });
-  return tf.model({ name: 'disparity', inputs: image, outputs: disparities });
+  return x;
+}
+
+/** Image -> disparities, finest first, then the gradient where there is a decoder for it. */
+function buildDepth(builder: NetworkBuilder, wide: Wide, gradientDecoder: boolean): tf.LayersModel {
+  const image = tf.input({ shape: [null, null, 3], name: 'disparity/image' });
+  const maps = buildEncoder(builder, wide, image);
+  const outputs: tf.SymbolicTensor[] = [];
+  buildDecoder(builder, wide, maps, 'disparity', {
+    input: (stage) => outputs[0] && builder.up(outputs[0], `disparity/scale${stage}/up`),
+    output: (stage, x) => {
+      if (stage > scales) return;
+      const raw = builder.conv(x, `disparity/head${stage}`, 1, { kernel: 3, gain: 0.1 });
+      const share = tf.layers.activation({ name: `disparity/sigmoid${stage}`, activation: 'sigmoid' }).apply(raw);
+      const range = new Affine(`disparity/range${stage}`, { scale: disparityScale, offset: minDisparity });
+      outputs.unshift(range.apply(share) as tf.SymbolicTensor);
+    },
+  });
+  if (gradientDecoder) {
+    const common = buildDecoder(builder, wide, maps, 'gradient');
+    const axes = ['x', 'y'].map((axis) => builder.conv(common, `gradient/head_${axis}`, 1, { kernel: 3, gain: 0.1 }));
+    outputs.push(builder.concat(axes, 'gradient/axes'));
+  }
+  return tf.model({ name: 'disparity', inputs: image, outputs });
 }
 
 /** Target, previous and next image as nine channels -> twelve pose numbers, mask logits finest first. */
@@ -110,39 +146,44 @@ function buildPose(builder: NetworkBuilder, wide: Wide): tf.LayersModel {
  * ```
  */
 export class SfmLearnerNetwork {
-  readonly #disparity: tf.LayersModel;
+  readonly #depth: tf.LayersModel;
   readonly #pose: tf.LayersModel;
   readonly #variables: ReadonlyMap<string, tf.Variable>;
 
-  constructor({ seed, widthFactor = 1 }: SfmLearnerConfig) {
+  constructor({ seed, widthFactor = 1, gradientDecoder = false }: SfmLearnerConfig) {
     const wide: Wide = (channels) => Math.max(1, Math.round(channels * widthFactor));
     const builder = new NetworkBuilder();
-    this.#disparity = buildDisparity(builder, wide);
+    this.#depth = buildDepth(builder, wide, gradientDecoder);
     this.#pose = buildPose(builder, wide);
-    this.#variables = collectVariables([this.#disparity, this.#pose]);
+    this.#variables = collectVariables([this.#depth, this.#pose]);
     startVariables(this.#variables, builder, seed);
   }
 
-  /** `encoder/`, `disparity/`, `pose/` and `mask/` variables by stable name. */
+  /** `encoder/`, `disparity/`, `gradient/`, `pose/` and `mask/` variables by stable name. */
   namedVariables(): Map<string, tf.Variable> {
     return new Map(this.#variables);
   }
 
-  /** @param image rgb in 0..1, [b,h,w,3], h and w multiples of 8; @returns 1/Z finest first */
-  estimateDisparities(image: tf.Tensor4D): tf.Tensor4D[] {
-    return this.#disparity.apply(image) as tf.Tensor4D[];
+  /** @param image rgb in 0..1, [b,h,w,3], h and w multiples of 8 */
+  estimateDepth(image: tf.Tensor4D): SfmLearnerDepth {
+    const maps = this.#depth.apply(image) as tf.Tensor4D[];
+    return { disparities: maps.slice(0, scales), gradient: maps[scales] };
   }
 
   /** @param target rgb in 0..1, [b,h,w,3], h and w multiples of 8, as are `previous` and `next` */
   estimate(target: tf.Tensor4D, previous: tf.Tensor4D, next: tf.Tensor4D): SfmLearnerOutputs {
-    const disparities = this.estimateDisparities(target);
     const [poses, ...masks] = this.#pose.apply(tf.concat([target, previous, next], 3)) as tf.Tensor[];
     const [poseFromPrevious, poseToNext] = tf.split(poses, 2, 1) as tf.Tensor2D[];
-    return { disparities, explainability: masks as tf.Tensor4D[], poseFromPrevious, poseToNext };
+    return {
+      ...this.estimateDepth(target),
+      explainability: masks as tf.Tensor4D[],
+      poseFromPrevious,
+      poseToNext,
+    };
   }
 
   dispose(): void {
-    this.#disparity.dispose();
+    this.#depth.dispose();
     this.#pose.dispose();
   }
 }

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-node-gpu';
 import { encoderByName, type Encoder, type EncoderName } from '../encoders/index';
 import { buildDepthHead } from '../heads/depth';
 import { buildGradientHead, gradientInputs } from '../heads/gradient';
+import { buildPoseHead } from '../heads/pose';
 import { Affine, DepthToSpace, NetworkBuilder } from '../layers';
 import { collectVariables, startVariables } from '../variables';
 
@@ -21,9 +22,19 @@ export interface TwoStreamOutputs {
   gradient: tf.Tensor4D;
   /** Of the fusion block, [b,h,w,1]. */
   fused: tf.Tensor4D;
+  /** Stride-8 map of the depth stream's encoder, for `estimatePose`. */
+  poseFeatures: tf.Tensor4D;
+}
+
+/** An encoder and its weights as `encoder/..`: what a pretrained start is loaded into. */
+export interface NamedEncoder {
+  model: tf.LayersModel;
+  variables: ReadonlyMap<string, tf.Variable>;
 }
 
 const fusionChannels = 32;
+/** Index of the stride-8 map, which the pose head reads. */
+const poseFeatureIndex = 2;
 
 interface Stream {
   encoder: tf.LayersModel;
@@ -63,6 +74,9 @@ export class TwoStreamNetwork {
   readonly #depth: Stream;
   readonly #gradient: Stream & { head: tf.LayersModel };
   readonly #fusion: tf.LayersModel;
+  readonly #shallowEncoder: tf.LayersModel;
+  readonly #pose: tf.LayersModel;
+  readonly #encoders: readonly NamedEncoder[];
   readonly #variables: ReadonlyMap<string, tf.Variable>;
 
   /** @throws Error when the encoder is unknown */
@@ -76,19 +90,54 @@ export class TwoStreamNetwork {
     // Of the second decoder only what leads to its stride-8 map: the rest would never be trained.
     const decoder = tf.model({ name: 'context', inputs: stream.decoder.inputs, outputs: stream.decoder.outputs[1] });
     this.#gradient = { encoder: stream.encoder, decoder, head: buildGradientHead(ofGradient, encoder.channels) };
+    const { encoder: depthEncoder } = this.#depth;
+    this.#shallowEncoder = tf.model({
+      name: 'shallow_encoder',
+      inputs: depthEncoder.inputs,
+      outputs: depthEncoder.outputs[poseFeatureIndex],
+    });
+    const ofPose = new NetworkBuilder();
+    this.#pose = buildPoseHead(ofPose, encoder.channels[poseFeatureIndex]);
     const depth = collectVariables([this.#depth.encoder, this.#depth.decoder, this.#fusion]);
     const gradient = collectVariables([this.#gradient.encoder, decoder, this.#gradient.head]);
+    const pose = collectVariables([this.#pose]);
     startVariables(depth, ofDepth, seed);
     startVariables(gradient, ofGradient, seed + 1);
+    startVariables(pose, ofPose, seed);
+    this.#encoders = [this.#depth.encoder, this.#gradient.encoder].map((model) => ({
+      model,
+      variables: collectVariables([model]),
+    }));
     this.#variables = new Map([
+      ...pose,
       ...[...depth].map(([key, variable]) => [`depth_stream/${key}`, variable] as const),
       ...[...gradient].map(([key, variable]) => [`gradient_stream/${key}`, variable] as const),
     ]);
   }
 
-  /** `depth_stream/` and `gradient_stream/` variables by stable name; the fusion block is `depth_stream/fusion/`. */
+  /** `depth_stream/`, `gradient_stream/` and `pose/` variables by stable name; the fusion block is `depth_stream/fusion/`. */
   namedVariables(): Map<string, tf.Variable> {
     return new Map(this.#variables);
+  }
+
+  /** The depth stream's encoder and the gradient stream's. */
+  get encoders(): readonly NamedEncoder[] {
+    return this.#encoders;
+  }
+
+  /** @param images rgb in 0..1, [b,h,w,3]; @returns `poseFeatures` alone, without the cost of the rest */
+  encodeForPose(images: tf.Tensor4D): tf.Tensor4D {
+    return this.#shallowEncoder.apply(images) as tf.Tensor4D;
+  }
+
+  /**
+   * Ego-motion, which the supervised original had no need of: depthgrad's pose head on the depth stream's encoder, so that the two can
+   * be trained by the same losses.
+   *
+   * @returns [b,6], pose of the current camera in the previous camera's frame: translation, axis-angle
+   */
+  estimatePose(previous: tf.Tensor4D, current: tf.Tensor4D): tf.Tensor2D {
+    return this.#pose.apply([previous, current]) as tf.Tensor2D;
   }
 
   /** @param images rgb in 0..1, [b,h,w,3], h and w multiples of 8 */
@@ -100,12 +149,13 @@ export class TwoStreamNetwork {
     const gradient = this.#gradient.head.apply(gradientInputs(gradientFeatures, context)) as tf.Tensor4D;
     const cells = spaceToDepth(tf.concat([logDisparity, gradient], 3));
     const correction = this.#fusion.apply([cells, depthFeatures[0]]) as tf.Tensor4D;
-    return { logDisparity, gradient, fused: tf.add(logDisparity, correction) };
+    const poseFeatures = depthFeatures[poseFeatureIndex];
+    return { logDisparity, gradient, fused: tf.add(logDisparity, correction), poseFeatures };
   }
 
   dispose(): void {
     const { encoder, decoder, head } = this.#gradient;
-    for (const model of [this.#depth.encoder, this.#depth.decoder, this.#fusion, encoder, decoder, head])
+    for (const model of [this.#depth.encoder, this.#depth.decoder, this.#fusion, this.#pose, encoder, decoder, head])
       model.dispose();
   }
 }

@@ -17,9 +17,13 @@ import {
 } from './evaluate';
 import { evaluateHeldOut } from './heldOut';
 import { EIGEN_PROTOCOL } from './metrics';
+import { runPredictor } from './runPredictor';
 
 interface EvaluateFlags {
   model?: string;
+  run?: string;
+  best?: boolean;
+  depthHead?: boolean;
   baseline?: 'constant' | 'ground-plane';
   dataset?: string;
   heldout?: string[];
@@ -70,22 +74,24 @@ function print(result: object, format: 'json' | 'text'): void {
 }
 
 async function measure(flags: EvaluateFlags): Promise<object> {
-  const { dataset, heldout, baseline, model } = flags;
+  const { dataset, heldout, baseline, model, run, best, depthHead } = flags;
   if ((dataset === undefined) === (heldout === undefined)) {
     throw new Error('evaluate needs either --dataset DIR or --heldout');
   }
-  if ((model === undefined) === (baseline === undefined))
-    throw new Error('evaluate needs either --model FILE or --baseline NAME');
+  if ([model, run, baseline].filter((measured) => measured !== undefined).length !== 1)
+    throw new Error('evaluate needs one of --model FILE, --run DIR and --baseline NAME');
+  if (run === undefined && (best || depthHead)) throw new Error('--best and --depth-head belong to --run DIR');
   if (dataset !== undefined) {
     return withBar('evaluate', async (onFrame) => {
       const options: EvaluateOptions = { ...flags, onFrame };
       if (model !== undefined) return evaluateModel(model, dataset, options);
+      if (run !== undefined) return evaluatePredictor(runPredictor(run, { best, depthHead }), dataset, options);
       if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
       const { intrinsics } = await readCameraFile(join(dataset, 'calib.yaml'));
       return evaluatePredictor(groundPlanePredictor(intrinsics, undefined, flags.maxDepth), dataset, options);
     });
   }
-  if (model === undefined) throw new Error('--heldout measures models only: a baseline has no ego-motion');
+  if (model === undefined) throw new Error('--heldout measures exported models only (--model FILE)');
   const cameraFile = resolveFile(flags.camera);
   const drives: PreparedDrive[] = [];
   for (const path of heldout?.length ? heldout : SAMPLE_DRIVES) {
@@ -99,6 +105,12 @@ export function registerEvaluate(program: Command): void {
     .command('evaluate')
     .description('measure a model: against ground truth (--dataset) or on the held-out ends of drives (--heldout)')
     .option('--model <file>', 'model as depthgrad export writes it')
+    .option(
+      '--run <dir>',
+      'run folder of depthgrad train, of any network: averaged weights at the recipe’s network size',
+    )
+    .option('--best', 'of the run: the checkpoint with the lowest validation figure (default: the last one)')
+    .option('--depth-head', 'of the run: the depth head alone, before the fusion')
     .addOption(new Option('--baseline <name>', 'measure this instead of a model').choices(['constant', 'ground-plane']))
     .option('--dataset <dir>', 'folder with image/, depth/ (16-bit png) and calib.yaml')
     .option('--heldout [recordings...]', `last fifth of these drives (default: ${SAMPLE_DRIVES.join(', ')})`)

@@ -1,0 +1,43 @@
+/** The network of a training run as a depth predictor: for networks that have no ONNX form, and for runs not exported yet. */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { AreaResizer, RGB8 } from '../../geometry/areaResize';
+import { openRun } from '../trainedRun';
+import { resizeDepth, type DepthPredictor } from './evaluate';
+
+export interface RunPredictorOptions {
+  /** The checkpoint with the lowest validation figure in place of the last one. */
+  best?: boolean;
+  /** The depth head alone, before the fusion. */
+  depthHead?: boolean;
+}
+
+/**
+ * Averaged weights, at the recipe's network.height x width; the image is shrunk by area, as the nodes do.
+ *
+ * @throws Error naming the run folder's file that is missing, damaged or of another network
+ */
+export function runPredictor(run: string, { best, depthHead }: RunPredictorOptions = {}): DepthPredictor {
+  const { recipe, network } = openRun(run, best);
+  const { height, width } = recipe.network;
+  const shrunk = new Uint8Array(height * width * 3);
+  let resizer: AreaResizer | undefined;
+  return async (frame) => {
+    const step = 3 * frame.width;
+    if (!resizer?.fits(frame.width, frame.height, step, RGB8))
+      resizer = new AreaResizer({
+        width: frame.width,
+        height: frame.height,
+        step,
+        layout: RGB8,
+        outputHeight: height,
+        outputWidth: width,
+      });
+    resizer.resize(frame.image, shrunk);
+    const input = Float32Array.from(shrunk, (level) => level / 255);
+    const depth = tf.tidy(() => {
+      const { logDisparity, fused } = network.estimate(tf.tensor4d(input, [1, height, width, 3]));
+      return tf.exp(tf.neg(depthHead ? logDisparity : fused)).dataSync<'float32'>();
+    });
+    return resizeDepth(depth, height, width, frame.height, frame.width);
+  };
+}
