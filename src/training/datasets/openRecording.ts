@@ -4,6 +4,7 @@ import { FrameSourceError } from '../../media/frame';
 import { splitPart } from '../../paths';
 import { kittiOdometryLayout } from './kittiOdometry';
 import { kittiRawLayout } from './kittiRaw';
+import { middleburyLayout } from './middlebury';
 import { nyuV2Layout } from './nyuV2';
 import { pictureFolderLayout } from './pictureFolder';
 import type { OpenRecordingOptions, Recording, RecordingLayout } from './recording';
@@ -19,6 +20,7 @@ const LAYOUTS: readonly RecordingLayout[] = [
   kittiOdometryLayout,
   tumRgbdLayout,
   sevenScenesLayout,
+  middleburyLayout,
   nyuV2Layout,
   videoLayout,
   pictureFolderLayout,

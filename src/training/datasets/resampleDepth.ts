@@ -54,12 +54,21 @@ export class DepthResampler {
       let count = 0;
       for (const end = this.#first[pixel + 1]; tap < end; tap++) {
         const z = depth[this.#source[tap]];
-        if (!(z > 0)) continue;
-        let place = count++;
-        for (; place > 0 && covered[place - 1] > z; place--) covered[place] = covered[place - 1];
-        covered[place] = z;
+        if (z > 0) insertSorted(covered, count++, z);
       }
-      into[pixel] = count > 0 ? covered[(count - 1) >> 1] : 0;
+      into[pixel] = count > 0 ? covered[lowerMedian(count)] : 0;
     }
   }
+}
+
+/** Puts `value` among the first `count` values, which rise. */
+export function insertSorted(values: Float32Array, count: number, value: number): void {
+  let place = count;
+  for (; place > 0 && values[place - 1] > value; place--) values[place] = values[place - 1];
+  values[place] = value;
+}
+
+/** Index of the lower median of `count` sorted values. */
+export function lowerMedian(count: number): number {
+  return (count - 1) >> 1;
 }
