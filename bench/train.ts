@@ -111,7 +111,15 @@ function stageAtSize(recipe: Recipe, height: number, width: number, batch: numbe
   const stage = recipe.stages.find(({ mix }) => mix.drives > 0);
   if (!stage) throw new Error(`${RECIPE} has no stage on the drives`);
   const losses = Object.fromEntries(LOSSES.map((name) => [name, stage.losses[name] ?? 0]));
-  return { ...stage, height, width, batch_size: batch, mix: { drives: 1, synthetic: 0 }, losses, align_poses: false };
+  return {
+    ...stage,
+    height,
+    width,
+    batch_size: batch,
+    mix: { drives: 1, synthetic: 0, measured: 0, unlabelled: 0 },
+    losses,
+    align_poses: false,
+  };
 }
 
 /** depthgrad's side: what the trainer does between two batches. */

@@ -2,10 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { strongPerturbation } from './batches/perturb';
 import { lossTerms } from './losses';
 import { networkSchema } from './networks';
 
 const weightsSchema = z.record(z.string(), z.number().nonnegative());
+
+const share = z.number().nonnegative().default(0);
 
 const stageSchema = z.strictObject({
   name: z.string().min(1),
@@ -21,7 +24,7 @@ const stageSchema = z.strictObject({
   /** Variables whose names start so are not trained, such as encoder/stem/. */
   frozen: z.array(z.string()).default([]),
   /** Share of the steps that take a batch of each data set. */
-  mix: z.strictObject({ drives: z.number().nonnegative().default(0), synthetic: z.number().nonnegative().default(0) }),
+  mix: z.strictObject({ drives: share, synthetic: share, measured: share, unlabelled: share }),
   /** Whether the photometric losses see the pose head's answers refined by direct alignment, or the answers themselves. */
   align_poses: z.boolean().default(true),
   /** Weights of loss terms by name. A term whose needs a batch does not meet is left out of that step. */
@@ -38,6 +41,22 @@ const recipeSchema = z.strictObject({
   data: z.strictObject({
     /** Recordings of any layout of datasets/openRecording.ts; a bare name is looked for in the fetched sample drive. */
     drives: z.array(z.string()).default([]),
+    /** Recordings with measured depth, a right image or both; the layouts are those of `drives`. */
+    measured: z.array(z.string()).default([]),
+    /** Recordings whose labels are the answers of `teacher`. */
+    unlabelled: z.array(z.string()).default([]),
+    /** Model file that `depthgrad export` wrote. */
+    teacher: z.string().optional(),
+    /** What the student's unlabelled images go through; {} is Depth Anything's, without it they stay as the teacher saw them. */
+    student: z
+      .strictObject({
+        jitter_chance: z.number().min(0).max(1).default(strongPerturbation.jitterChance),
+        blur_chance: z.number().min(0).max(1).default(strongPerturbation.blurChance),
+        /** Pixels, drawn evenly. */
+        blur_sigma: z.tuple([z.number().positive(), z.number().positive()]).default([...strongPerturbation.blurSigma]),
+        cutmix_chance: z.number().min(0).max(1).default(strongPerturbation.cutMixChance),
+      })
+      .optional(),
     /** Camera file of videos, and of pictures without a calib.yaml; the other layouts bring their own calibration. */
     camera: z.string().default('config/cameras/udacity.yaml'),
     /** Distances in frames between the target and its sources, drawn evenly. */
@@ -82,38 +101,51 @@ const recipeSchema = z.strictObject({
 export type Recipe = z.infer<typeof recipeSchema>;
 export type Stage = z.infer<typeof stageSchema>;
 
+/** Lists of recordings that the command line can give in place of the recipe's. */
+export const RECORDING_LISTS = ['drives', 'measured', 'unlabelled'] as const;
+
+/** What the command line gives in place of the recipe's `data`. */
+export type GivenData = Partial<Record<(typeof RECORDING_LISTS)[number], readonly string[]>> & { teacher?: string };
+
 /**
- * @param drives recordings to train on in place of the recipe's
+ * @param given recordings to train on, and the teacher, in place of the recipe's
  * @throws Error naming the file and the field that is wrong
  */
-export function readRecipe(path: string, drives?: readonly string[]): Recipe {
+export function readRecipe(path: string, given: GivenData = {}): Recipe {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new Error(`cannot read the recipe ${path}: ${(error as Error).message}`);
   }
-  const result = recipeSchema.safeParse(parse(text));
+  const result = recipeSchema.safeParse(parse(withData(text, given)));
   if (!result.success) throw new Error(`recipe ${path} is not valid:\n${z.prettifyError(result.error)}`);
-  if (drives) result.data.data.drives = [...drives];
-  for (const stage of result.data.stages) {
-    for (const name of Object.keys(stage.losses)) {
-      if (!lossTerms.has(name))
-        throw new Error(
-          `recipe ${path}, stage "${stage.name}": no loss "${name}"; there are ${[...lossTerms.keys()].join(', ')}`,
-        );
-    }
-    if (stage.mix.drives + stage.mix.synthetic <= 0)
-      throw new Error(`recipe ${path}, stage "${stage.name}": mix must give drives or synthetic a share above 0`);
-    if (stage.mix.drives > 0 && result.data.data.drives.length === 0)
-      throw new Error(`recipe ${path}, stage "${stage.name}": mix asks for drives but data.drives is empty`);
-  }
+  for (const stage of result.data.stages) checkStage(path, stage, result.data.data);
   return result.data;
 }
 
-/** A recipe's text, comments included, with these recordings in place of its own: what the run folder keeps. */
-export function withDrives(text: string, drives: readonly string[]): string {
+/** What fits the schema and still cannot be trained. */
+function checkStage(path: string, { name: stage, losses, mix }: Stage, data: Recipe['data']): void {
+  const where = `recipe ${path}, stage "${stage}"`;
+  for (const name of Object.keys(losses)) {
+    if (!lossTerms.has(name))
+      throw new Error(`${where}: no loss "${name}"; there are ${[...lossTerms.keys()].join(', ')}`);
+  }
+  if (Object.values(mix).every((part) => part === 0))
+    throw new Error(`${where}: mix must give ${Object.keys(mix).join(', ')} or several of them a share above 0`);
+  for (const list of RECORDING_LISTS) {
+    if (mix[list] > 0 && data[list].length === 0)
+      throw new Error(`${where}: mix asks for ${list} but data.${list} is empty`);
+  }
+  if (mix.unlabelled > 0 && data.teacher === undefined)
+    throw new Error(`${where}: mix asks for unlabelled but data.teacher names no model file`);
+}
+
+/** A recipe's text, comments included, with this data in place of its own: what the run folder keeps. */
+export function withData(text: string, given: GivenData): string {
+  const entries = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (entries.length === 0) return text;
   const document = parseDocument(text);
-  document.setIn(['data', 'drives'], [...drives]);
+  for (const [field, value] of entries) document.setIn(['data', field], typeof value === 'string' ? value : [...value]);
   return document.toString({ lineWidth: 0 });
 }

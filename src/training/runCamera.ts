@@ -1,4 +1,4 @@
-/** The camera of a run's drives, kept in the run folder: the recording need not be there any more when the model is exported. */
+/** The camera of a run's recordings, kept in the run folder: the recording need not be there any more when the model is exported. */
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -9,9 +9,10 @@ import type { Recipe } from './recipe';
 
 const CAMERA_FILE = 'camera.yaml';
 
-/** Writes the camera of the recipe's first drive into the run folder; nothing where it has no drives. */
+/** Writes the camera of the recipe's first recording into the run folder; nothing where it has none. */
 export async function writeRunCamera(recipe: Recipe, run: string): Promise<void> {
-  const [drive] = recipe.data.drives;
+  const { drives, measured, unlabelled } = recipe.data;
+  const [drive] = [...drives, ...measured, ...unlabelled];
   if (drive === undefined) return;
   const recording = await openRecording(resolveFile(drive), { cameraFile: resolveFile(recipe.data.camera) });
   await recording.close();

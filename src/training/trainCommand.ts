@@ -9,7 +9,7 @@ import { openDataSets, openValidation } from './data';
 import { createNetwork } from './networks';
 import { Random } from './random';
 import { ReadAhead } from './readAhead';
-import { readRecipe, withDrives, type Recipe } from './recipe';
+import { readRecipe, withData, type GivenData, type Recipe } from './recipe';
 import { writeReport } from './report/report';
 import { writeRunCamera } from './runCamera';
 import { RECIPE_FILE } from './runFolder';
@@ -18,6 +18,9 @@ import { Validator } from './validation';
 
 interface TrainFlags {
   drives?: string[];
+  measured?: string[];
+  unlabelled?: string[];
+  teacher?: string;
   out?: string;
   maxMinutes?: string;
 }
@@ -28,6 +31,17 @@ async function openValidator(recipe: Recipe): Promise<Validator | undefined> {
   return source && new Validator(recipe, source, random);
 }
 
+/** Paths found from anywhere, not from here alone: the run folder keeps them. */
+function givenData({ drives, measured, unlabelled, teacher }: TrainFlags): GivenData {
+  const found = (path: string): string => resolve(resolveFile(path));
+  return {
+    drives: drives?.map(found),
+    measured: measured?.map(found),
+    unlabelled: unlabelled?.map(found),
+    teacher: teacher === undefined ? undefined : found(teacher),
+  };
+}
+
 export function registerTrain(program: Command): void {
   program
     .command('train')
@@ -35,22 +49,24 @@ export function registerTrain(program: Command): void {
     .argument('<recipe>', 'YAML file, e.g. config/recipes/default.yaml')
     .option('--out <dir>', 'run folder: checkpoints, log.jsonl, TensorBoard, report.html (default runs/<recipe>)')
     .option('--drives <recordings...>', 'train on these recordings in place of the recipe’s')
+    .option('--measured <recordings...>', 'the same for recordings with measured depth or right images')
+    .option('--unlabelled <recordings...>', 'the same for recordings that the teacher labels')
+    .option('--teacher <model>', 'exported model that labels them')
     .option('--max-minutes <n>', 'stop with a checkpoint after this time; the same command goes on')
     .action(async (recipePath: string, flags: TrainFlags) => {
       const path = resolveFile(recipePath);
-      // Found from anywhere, not from here alone: the run folder keeps them.
-      const drives = flags.drives?.map((drive) => resolve(resolveFile(drive)));
-      const recipe = readRecipe(path, drives);
+      const given = givenData(flags);
+      const recipe = readRecipe(path, given);
       const out = flags.out ?? join('runs', basename(path, extname(path)));
       const random = new Random(recipe.seed);
       const dataSets = await openDataSets(recipe, random);
-      const images = dataSets.drives ?? dataSets.synthetic;
+      const images = dataSets.drives ?? dataSets.measured ?? dataSets.unlabelled ?? dataSets.synthetic;
       if (!images) throw new Error(`recipe ${path} uses no data set`);
       const validator = await openValidator(recipe);
       const network = createNetwork(recipe.network, { seed: recipe.seed, images });
       mkdirSync(out, { recursive: true });
       const text = readFileSync(path, 'utf8');
-      writeFileAtomically(join(out, RECIPE_FILE), [Buffer.from(drives ? withDrives(text, drives) : text)]);
+      writeFileAtomically(join(out, RECIPE_FILE), [Buffer.from(withData(text, given))]);
       await writeRunCamera(recipe, out);
       const batches = ReadAhead.start(recipe) ?? new BatchesInTurn(recipe, dataSets, random);
       const position = await train(recipe, network, batches, {

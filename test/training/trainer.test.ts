@@ -37,7 +37,13 @@ function tinyRecipe(steps: number): Recipe {
   const stages = recipe.stages.filter((stage) => stage.mix.drives > 0).slice(0, 1);
   return {
     ...recipe,
-    stages: stages.map((stage) => ({ ...stage, ...size, steps, batch_size: 1, mix: { drives: 1, synthetic: 0 } })),
+    stages: stages.map((stage) => ({
+      ...stage,
+      ...size,
+      steps,
+      batch_size: 1,
+      mix: { drives: 1, synthetic: 0, measured: 0, unlabelled: 0 },
+    })),
     log_every: 1,
     checkpoint_every: 1000,
     images_every: 2,
@@ -234,7 +240,7 @@ function supervised(steps: number, mostCorrupt: number): Recipe {
   return {
     ...recipe,
     data: { ...recipe.data, max_corrupt_frames: mostCorrupt },
-    stages: [{ ...stage, mix: { drives: 0, synthetic: 1 }, losses: { depth_truth: 1 } }],
+    stages: [{ ...stage, mix: { drives: 0, synthetic: 1, measured: 0, unlabelled: 0 }, losses: { depth_truth: 1 } }],
   };
 }
 

@@ -26,10 +26,29 @@ export type BatchPart = 'train' | 'validation';
 export class NoTargetsError extends Error {}
 
 /** The frames of a drive's training part that are trained on, or those kept out of it for validation. */
-function framesOf(video: FrameSequence, { validationShare, part }: DriveBatchOptions): FrameRange {
+export function framesOf(
+  video: Pick<FrameSequence, 'split'>,
+  { validationShare, part }: Pick<DriveBatchOptions, 'validationShare' | 'part'>,
+): FrameRange {
   const [first, end] = video.split().train;
   const border = end - Math.ceil(validationShare * (end - first));
   return part === 'train' ? [first, border] : [border, end];
+}
+
+/** Whether no frame on the way is static or cut off from its next, and both sources are far enough from the target. */
+export function moves(
+  { motion }: Pick<FrameSequence, 'motion'>,
+  target: number,
+  stride: number,
+  { minMotion, strideMotion }: Pick<DriveBatchOptions, 'minMotion' | 'strideMotion'>,
+): boolean {
+  const between = [0, 0];
+  for (let step = 0; step < stride; step++) {
+    [motion[target - 1 - step], motion[target + step]].forEach((score, side) => {
+      between[side] = score < Math.max(minMotion, 0) ? -Infinity : between[side] + score;
+    });
+  }
+  return Math.min(...between) >= strideMotion;
 }
 
 export class DriveBatches {
@@ -49,7 +68,7 @@ export class DriveBatches {
       const settled = new Set<number>();
       for (const stride of strides) {
         for (let index = first + stride; index + stride < end; index++) {
-          if (settled.has(index) || !this.#moves(video, index, stride)) continue;
+          if (settled.has(index) || !moves(video, index, stride, options)) continue;
           this.#targets.push({ video, index, stride });
           if (options.strideMotion > 0) settled.add(index);
         }
@@ -64,18 +83,6 @@ export class DriveBatches {
 
   get count(): number {
     return this.#targets.length;
-  }
-
-  /** Whether no frame on the way is static or cut off from its next, and both sources are far enough from the target. */
-  #moves({ motion }: FrameSequence, target: number, stride: number): boolean {
-    const { minMotion, strideMotion } = this.options;
-    const between = [0, 0];
-    for (let step = 0; step < stride; step++) {
-      [motion[target - 1 - step], motion[target + step]].forEach((score, side) => {
-        between[side] = score < Math.max(minMotion, 0) ? -Infinity : between[side] + score;
-      });
-    }
-    return Math.min(...between) >= strideMotion;
   }
 
   next(size: number, height: number, width: number): TrainingBatch {

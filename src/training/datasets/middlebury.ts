@@ -54,7 +54,11 @@ async function readCalibration(path: string): Promise<Pick<Scene, 'focal' | 'dof
     return found[1].trim();
   };
   const numbers = (name: string, count: number): number[] => {
-    const values = line(name).replace(/[[\];]/g, ' ').trim().split(/\s+/).map(Number);
+    const values = line(name)
+      .replace(/[[\];]/g, ' ')
+      .trim()
+      .split(/\s+/)
+      .map(Number);
     if (values.length !== count || !values.every(Number.isFinite))
       throw new FrameSourceError(path, `${name}= needs ${count} number(s), it is "${line(name)}"`);
     return values;

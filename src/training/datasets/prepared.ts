@@ -48,7 +48,7 @@ function bytesOf(buffer: Uint8Array | Float32Array): Uint8Array {
 }
 
 /** Fixed-size records of some of a drive's frames in one file. */
-class RecordFile<Buffer extends Uint8Array | Float32Array> implements FrameChannel<Buffer> {
+export class RecordFile<Buffer extends Uint8Array | Float32Array> implements FrameChannel<Buffer> {
   readonly #file: number;
   readonly #record: ReadonlyMap<number, number>;
 

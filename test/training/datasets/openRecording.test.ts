@@ -322,7 +322,7 @@ test('the prepare command and a recipe take the path of any layout', async () =>
     ]);
     const made = readdirSync(join(root, 'cache', 'prepared')).length;
     const recipe = readRecipe('config/recipes/quick.yaml');
-    recipe.stages.forEach((stage) => (stage.mix = { drives: 1, synthetic: 0 }));
+    recipe.stages.forEach((stage) => (stage.mix = { drives: 1, synthetic: 0, measured: 0, unlabelled: 0 }));
     const longer = join(root, 'longer', 'image');
     mkdirSync(longer, { recursive: true });
     const source = readdirSync(join(drive, 'image_02', 'data')).sort();
