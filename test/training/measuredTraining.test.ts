@@ -8,7 +8,7 @@ import { openDataSets, openValidation } from '../../src/training/data';
 import { openRecording } from '../../src/training/datasets/openRecording';
 import { prepare } from '../../src/training/datasets/prepare';
 import { labelDrive } from '../../src/training/datasets/teacherLabels';
-import { createNetwork } from '../../src/training/networkStart';
+import { createNetwork } from '../../src/training/networks';
 import { Random } from '../../src/training/random';
 import { readRecipe, withData, type GivenData, type Recipe } from '../../src/training/recipe';
 import { LOG_FILE, readLog } from '../../src/training/runFolder';
@@ -39,6 +39,7 @@ afterAll(() => {
 /** A recipe of config/recipes cut down to three small steps, on other data. */
 function small(name: string, given: GivenData): Recipe {
   const recipe = readRecipe(`config/recipes/${name}.yaml`, given);
+  if (recipe.network.kind !== 'depthgrad') throw new Error(`${name} is a recipe for depthgrad's own network`);
   return {
     ...recipe,
     network: { ...recipe.network, ...size, pretrained: false },
@@ -52,14 +53,16 @@ function small(name: string, given: GivenData): Recipe {
 async function run(recipe: Recipe): Promise<{ steps: Record<string, unknown>[]; validation: Record<string, unknown> }> {
   const random = new Random(recipe.seed);
   const dataSets: DataSets = await openDataSets(recipe, random);
-  const network = createNetwork(recipe, dataSets.measured ?? dataSets.unlabelled!);
+  const images = dataSets.measured ?? dataSets.unlabelled;
+  const network = createNetwork(recipe.network, { seed: recipe.seed, images });
   const kept = new Random(recipe.seed);
   const validator = new Validator(recipe, (await openValidation(recipe, kept))!, kept);
   const out = mkdtempSync(join(root, 'run-'));
-  const before = network.getWeights();
+  const weights = (): [string, Float32Array][] =>
+    [...network.namedVariables()].map(([name, variable]) => [name, variable.dataSync<'float32'>().slice()]);
+  const before = new Map(weights());
   await train(recipe, network, new BatchesInTurn(recipe, dataSets, random), { out, quiet: true, validator });
-  const after = network.getWeights();
-  const moved = [...after].filter(([name, values]) => values.some((x, i) => x !== before.get(name)![i]));
+  const moved = weights().filter(([name, values]) => values.some((x, i) => x !== before.get(name)![i]));
   expect(moved.some(([name]) => name.startsWith('depth/'))).toBe(true);
   expect(moved.some(([name]) => name.startsWith('pose/'))).toBe(false);
   const entries = readLog(join(out, LOG_FILE)) as unknown as Record<string, unknown>[];

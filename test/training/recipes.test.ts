@@ -32,21 +32,26 @@ const ownFigures: Record<string, string[]> = {
   two_stream: ['drives/photometric/warped_error', 'drives/gradient_consistency', 'synthetic/gradient_truth'],
 };
 
-test.each(Object.keys(ownFigures))('%s trains a few steps on its own terms with a finite loss', async (name) => {
-  const recipe = readRecipe(`config/recipes/${name}.yaml`);
-  recipe.network.height = 32;
-  recipe.network.width = 64;
-  recipe.stages = recipe.stages.map((stage) => ({ ...stage, steps: 3, height: 32, width: 64, batch_size: 1 }));
-  recipe.log_every = 1;
-  const log = await trainTiny(recipe, folder);
-  expect(log).toHaveLength(3 * recipe.stages.length);
-  const figures = new Map(log.flatMap((entry) => Object.entries(entry)));
-  for (const figure of ownFigures[name]) expect([figure, Number.isFinite(figures.get(figure))]).toEqual([figure, true]);
-  for (const entry of log) {
-    const losses = Object.entries(entry).filter(([figure]) => /^(drives|synthetic)\/loss$/.test(figure));
-    expect(losses.map(([, loss]) => Number.isFinite(loss))).toEqual([true]);
-  }
-}, 300_000);
+test.each(Object.keys(ownFigures))(
+  '%s trains a few steps on its own terms with a finite loss',
+  async (name) => {
+    const recipe = readRecipe(`config/recipes/${name}.yaml`);
+    recipe.network.height = 32;
+    recipe.network.width = 64;
+    recipe.stages = recipe.stages.map((stage) => ({ ...stage, steps: 3, height: 32, width: 64, batch_size: 1 }));
+    recipe.log_every = 1;
+    const log = await trainTiny(recipe, folder);
+    expect(log).toHaveLength(3 * recipe.stages.length);
+    const figures = new Map(log.flatMap((entry) => Object.entries(entry)));
+    for (const figure of ownFigures[name])
+      expect([figure, Number.isFinite(figures.get(figure))]).toEqual([figure, true]);
+    for (const entry of log) {
+      const losses = Object.entries(entry).filter(([figure]) => /^(drives|synthetic)\/loss$/.test(figure));
+      expect(losses.map(([, loss]) => Number.isFinite(loss))).toEqual([true]);
+    }
+  },
+  300_000,
+);
 
 test('the list says what each recipe is, what it needs and that nothing is measured where no results file is', () => {
   const byFile = new Map(listRecipes().map((entry) => [entry.file, entry]));
