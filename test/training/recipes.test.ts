@@ -71,7 +71,7 @@ test('the list says what each recipe is, what it needs and that nothing is measu
 test('a results file beside the recipes is listed, and one that is none is named', () => {
   const recipes = join(folder, 'config/recipes');
   mkdirSync(join(recipes, 'results'), { recursive: true });
-  const text = `name: mine\ndescription: mine\nnetwork: { encoder: lite0 }\nstages:\n  - { name: a, steps: 1, height: 32, width: 64, batch_size: 1, learning_rate: 1, mix: { synthetic: 1 }, losses: { depth_truth: 1 } }\n`;
+  const text = `name: mine\ndescription: mine\nnetwork: { encoder: lite0 }\ndata: {}\nstages:\n  - { name: a, steps: 1, height: 32, width: 64, batch_size: 1, learning_rate: 1, mix: { synthetic: 1 }, losses: { depth_truth: 1 } }\n`;
   for (const name of ['mine', 'other']) writeFileSync(join(recipes, `${name}.yaml`), text);
   writeFileSync(join(recipes, 'results', 'mine.json'), '{"frames":78,"abs_rel":0.31}');
   expect(listRecipes(folder).map(({ file, result }) => [file, result])).toEqual([
