@@ -72,7 +72,9 @@ async function write(drive: PreparedDrive, modelPath: string, name: string): Pro
     format: `teacher on ${drive.name} [{bar}] {value}/{total} frames, {eta_formatted} left`,
     hideCursor: true,
   });
-  if (process.stderr.isTTY) bar.start(count, 0);
+  // A bar that is updated and was never started keeps a timer, and the process, alive.
+  const shown = process.stderr.isTTY;
+  if (shown) bar.start(count, 0);
   const file = await open(partial, 'w');
   try {
     for (let index = 0; index < count; index++) {
@@ -82,7 +84,7 @@ async function write(drive: PreparedDrive, modelPath: string, name: string): Pro
       if (!disparity.every((d) => d > 0 && Number.isFinite(d)))
         throw new Error(`${modelPath}: its depth of frame ${index} of ${drive.name} is not above 0 everywhere`);
       await file.writeFile(new Uint8Array(disparity.buffer, disparity.byteOffset, disparity.byteLength));
-      bar.update(index + 1);
+      if (shown) bar.update(index + 1);
     }
     await file.sync();
     await rename(partial, `${name}.bin`);
@@ -91,7 +93,7 @@ async function write(drive: PreparedDrive, modelPath: string, name: string): Pro
     await writeFile(`${partial}.json`, JSON.stringify(entry, null, 1));
     await rename(`${partial}.json`, `${name}.json`);
   } finally {
-    bar.stop();
+    if (shown) bar.stop();
     await file.close();
     await rm(partial, { force: true });
     await model.close();
