@@ -1,11 +1,11 @@
 /** depthgrad's own network (src/model/network.ts). */
-import * as tf from '@tensorflow/tfjs-node-gpu';
+import type * as tf from '@tensorflow/tfjs-node-gpu';
 import { z } from 'zod';
 import { fuse } from '../../model/fusion';
 import { DepthNetwork, poseFeatureIndex } from '../../model/network';
 import { photometricPoses } from '../alignBatch';
 import type { TrainingBatch, TrainingOutputs } from '../losses/loss';
-import { networkFrame } from './frames';
+import { neighbourPoses, networkFrame } from './frames';
 import { startFromImageNet } from './imageNetStart';
 import { networkKind, sizeShape, type DepthEstimate, type ForwardPass, type TrainedNetwork } from './trainedNetwork';
 
@@ -29,18 +29,9 @@ export class TrainedDepthgrad implements TrainedNetwork {
     return new Map();
   }
 
-  /** The target goes through the whole encoder; of its neighbours only the stride-8 features for the pose head are wanted. */
   forward(batch: TrainingBatch, { alignPoses }: ForwardPass): TrainingOutputs {
-    const { network } = this;
-    const features = network.encode(networkFrame(batch, 1));
-    const current = features[poseFeatureIndex];
-    const previous = network.encodeForPose(networkFrame(batch, 0));
-    const poses = batch.next
-      ? network.estimatePose(
-          tf.concat([previous, current]),
-          tf.concat([current, network.encodeForPose(networkFrame(batch, 2))]),
-        )
-      : network.estimatePose(previous, current);
+    const features = this.network.encode(networkFrame(batch, 1));
+    const poses = neighbourPoses(this.network, batch, features[poseFeatureIndex]);
     const depth = this.#decode(features);
     return { ...depth, ...photometricPoses(batch, depth.fused, poses, alignPoses) };
   }

@@ -1,10 +1,10 @@
 /** The two-stream network (src/model/networks/twoStream.ts). */
-import * as tf from '@tensorflow/tfjs-node-gpu';
+import type * as tf from '@tensorflow/tfjs-node-gpu';
 import { z } from 'zod';
 import { TwoStreamNetwork } from '../../model/networks/twoStream';
 import { photometricPoses } from '../alignBatch';
 import type { TrainingBatch, TrainingOutputs } from '../losses/loss';
-import { networkFrame } from './frames';
+import { neighbourPoses, networkFrame } from './frames';
 import { startFromImageNet } from './imageNetStart';
 import { networkKind, sizeShape, type DepthEstimate, type ForwardPass, type TrainedNetwork } from './trainedNetwork';
 
@@ -28,15 +28,8 @@ class TrainedTwoStream implements TrainedNetwork {
   }
 
   forward(batch: TrainingBatch, { alignPoses }: ForwardPass): TrainingOutputs {
-    const { network } = this;
-    const { poseFeatures: current, ...depth } = network.estimate(networkFrame(batch, 1));
-    const previous = network.encodeForPose(networkFrame(batch, 0));
-    const poses = batch.next
-      ? network.estimatePose(
-          tf.concat([previous, current]),
-          tf.concat([current, network.encodeForPose(networkFrame(batch, 2))]),
-        )
-      : network.estimatePose(previous, current);
+    const { poseFeatures, ...depth } = this.network.estimate(networkFrame(batch, 1));
+    const poses = neighbourPoses(this.network, batch, poseFeatures);
     return { ...depth, ...photometricPoses(batch, depth.fused, poses, alignPoses) };
   }
 
