@@ -1,5 +1,5 @@
 /** Frames with measured depth, a right image or both, with their neighbours where those are wanted and there, in random views. */
-import type { FrameSequence } from '../datasets/dataset';
+import { splitAt, type FrameSequence } from '../datasets/dataset';
 import type { LossNeed, TrainingBatch } from '../losses/loss';
 import type { Random } from '../random';
 import { applyJitter, randomJitter, randomView, ViewResizer, viewIntrinsics, type View } from './augment';
@@ -28,15 +28,6 @@ function kindOf({ parts }: Target): string {
   return MEASURED_PARTS.filter((part) => parts.has(part)).join('+');
 }
 
-/** Of single pictures there is no end to keep out: the last fifth of the list of them is. */
-const HELD_OUT_SHARE = 0.2;
-
-/** One-picture recordings as one sequence that ends where a fifth of them is left. */
-function splitOfSingles(count: number): FrameSequence['split'] {
-  const border = Math.floor((1 - HELD_OUT_SHARE) * count);
-  return () => ({ train: [0, border], heldOut: [border, count] });
-}
-
 export class MeasuredBatches {
   readonly #resizer = new ViewResizer();
   readonly #frame: Uint8Array;
@@ -51,7 +42,8 @@ export class MeasuredBatches {
     private readonly random: Random,
   ) {
     const singles = recordings.filter(({ count }) => count === 1);
-    const [firstSingle, endSingle] = framesOf({ split: splitOfSingles(singles.length) }, options);
+    // Of single pictures there is no end to keep out: the end of the list of them is.
+    const [firstSingle, endSingle] = framesOf({ split: () => splitAt(singles.length) }, options);
     for (const video of recordings.filter(({ count }) => count > 1)) {
       const [first, end] = framesOf(video, options);
       for (let index = first; index < end; index++) this.#offer(video, index, first, end);

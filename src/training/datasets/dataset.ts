@@ -5,6 +5,14 @@ import type { Se3 } from '../../geometry/se3';
 /** Frames [first, end). */
 export type FrameRange = readonly [first: number, end: number];
 
+const HELD_OUT_SHARE = 0.2;
+
+/** Frames to train on, and the last fifth of `count`, never to be trained on: by time, for neighbours are almost the same picture. */
+export function splitAt(count: number): { train: FrameRange; heldOut: FrameRange } {
+  const border = Math.floor((1 - HELD_OUT_SHARE) * count);
+  return { train: [0, border], heldOut: [border, count] };
+}
+
 /** A map that some or all frames have besides their image. */
 export interface FrameChannel<Buffer> {
   /** Frames that have it. */
@@ -42,6 +50,6 @@ export interface FrameSequence {
   readonly speeds?: Float64Array;
   /** Reads frame `index` as rgb8 [height, width, 3] into the first bytes of `into`. */
   readFrame(index: number, into: Uint8Array): void;
-  /** Frames to train on, and the last fifth, never to be trained on. */
-  split(): { train: FrameRange; heldOut: FrameRange };
+  /** `splitAt` of its frames. */
+  split(): ReturnType<typeof splitAt>;
 }

@@ -5,11 +5,10 @@ import { z } from 'zod';
 import type { Intrinsics } from '../../geometry/camera';
 import { fromMatrix4, type Se3 } from '../../geometry/se3';
 import { CorruptFrameError } from './corruptFrame';
-import type { FrameChannel, FrameRange, FrameSequence } from './dataset';
+import { splitAt, type FrameChannel, type FrameSequence } from './dataset';
 
 /** Changes when the bytes written for the same input would. */
 export const PREPARED_FORMAT = 'depthgrad-frames/1';
-const HELD_OUT_SHARE = 0.2;
 /** Numbers of a pose in pose.bin: the 3x4 camera-to-world matrix, row by row. */
 export const POSE_NUMBERS = 12;
 
@@ -194,9 +193,8 @@ export class PreparedDrive implements FrameSequence {
     this.#image.read(index, into);
   }
 
-  split(): { train: FrameRange; heldOut: FrameRange } {
-    const border = Math.floor((1 - HELD_OUT_SHARE) * this.count);
-    return { train: [0, border], heldOut: [border, this.count] };
+  split(): ReturnType<typeof splitAt> {
+    return splitAt(this.count);
   }
 
   close(): void {

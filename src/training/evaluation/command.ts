@@ -1,13 +1,12 @@
 /** `depthgrad evaluate`. */
-import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { Option, type Command } from 'commander';
-import { readCameraFile } from '../../media/cameraFile';
 import { preparedFolder, resolveFile } from '../../paths';
 import { openRecording } from '../datasets/openRecording';
 import { prepare } from '../datasets/prepare';
 import type { PreparedDrive } from '../datasets/prepared';
 import { positive, positiveInteger, SAMPLE_CAMERA, SAMPLE_DRIVES } from '../flags';
+import { openDepthDataset, type DatasetPart } from './depthDataset';
 import {
   constantPredictor,
   evaluateModel,
@@ -27,7 +26,7 @@ interface EvaluateFlags {
   baseline?: 'constant' | 'ground-plane';
   dataset?: string;
   heldout?: string[];
-  part: 'heldOut' | 'train';
+  part?: DatasetPart;
   camera: string;
   strides: number[];
   every: number;
@@ -82,22 +81,25 @@ async function measure(flags: EvaluateFlags): Promise<object> {
     throw new Error('evaluate needs one of --model FILE, --run DIR and --baseline NAME');
   if (run === undefined && (best || depthHead)) throw new Error('--best and --depth-head belong to --run DIR');
   if (dataset !== undefined) {
+    const cameraFile = resolveFile(flags.camera);
     return withBar('evaluate', async (onFrame) => {
-      const options: EvaluateOptions = { ...flags, onFrame };
+      const options: EvaluateOptions = { ...flags, cameraFile, onFrame };
       if (model !== undefined) return evaluateModel(model, dataset, options);
       if (run !== undefined) return evaluatePredictor(runPredictor(run, { best, depthHead }), dataset, options);
       if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
-      const { intrinsics } = await readCameraFile(join(dataset, 'calib.yaml'));
+      const { intrinsics } = await openDepthDataset(dataset, options);
       return evaluatePredictor(groundPlanePredictor(intrinsics, undefined, flags.maxDepth), dataset, options);
     });
   }
   if (model === undefined) throw new Error('--heldout measures exported models only (--model FILE)');
+  const part = flags.part ?? 'heldOut';
+  if (part === 'all') throw new Error('--heldout takes --part heldOut or --part train');
   const cameraFile = resolveFile(flags.camera);
   const drives: PreparedDrive[] = [];
   for (const path of heldout?.length ? heldout : SAMPLE_DRIVES) {
     drives.push(await prepare(await openRecording(resolveFile(path), { cameraFile }), preparedFolder()));
   }
-  return withBar('evaluate', (onFrame) => evaluateHeldOut(model, drives, { ...flags, onFrame }));
+  return withBar('evaluate', (onFrame) => evaluateHeldOut(model, drives, { ...flags, part, onFrame }));
 }
 
 export function registerEvaluate(program: Command): void {
@@ -112,12 +114,13 @@ export function registerEvaluate(program: Command): void {
     .option('--best', 'of the run: the checkpoint with the lowest validation figure (default: the last one)')
     .option('--depth-head', 'of the run: the depth head alone, before the fusion')
     .addOption(new Option('--baseline <name>', 'measure this instead of a model').choices(['constant', 'ground-plane']))
-    .option('--dataset <dir>', 'folder with image/, depth/ (16-bit png) and calib.yaml')
+    .option('--dataset <recording>', 'recording with measured depth, in any layout of docs/datasets.md')
     .option('--heldout [recordings...]', `last fifth of these drives (default: ${SAMPLE_DRIVES.join(', ')})`)
     .addOption(
-      new Option('--part <part>', 'of the drives; settle choices on train, or the held-out part is none any more')
-        .choices(['heldOut', 'train'])
-        .default('heldOut'),
+      new Option(
+        '--part <part>',
+        'which frames (default: all with --dataset, heldOut with --heldout); settle choices on train, or the held-out part is none any more',
+      ).choices(['all', 'train', 'heldOut']),
     )
     .option('--camera <yaml>', 'camera file of the drives that are videos', SAMPLE_CAMERA)
     .option(

@@ -1,60 +1,57 @@
-/** A dataset folder with ground-truth depth: image/*.jpg, depth/*.png of the same names, calib.yaml. */
-import { stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
-import { readCameraFile, type CameraFile } from '../../media/cameraFile';
-import { KITTI_DEPTH_SCALE, readDepthImage } from '../../media/depthImage';
-import { listPictures, readPicture } from '../../media/imageFolder';
+/** Frames with measured depth of a recording in any layout, at their own size. */
+import type { Intrinsics } from '../../geometry/camera';
+import { splitAt } from '../datasets/dataset';
+import { openRecording } from '../datasets/openRecording';
+import type { OpenRecordingOptions } from '../datasets/recording';
 
 export interface DepthFrame {
-  readonly name: string;
   readonly width: number;
   readonly height: number;
-  /** rgb8 [height, width, 3] */
+  /** rgb8 [height, width, 3]; the buffer may be reused for the next frame. */
   readonly image: Uint8Array;
   /** Metres [height, width]; 0 where there is none. */
   readonly depth: Float32Array;
 }
 
+/** All frames, or those a recipe trains on, or the last fifth, which no recipe trains on. */
+export type DatasetPart = 'all' | 'train' | 'heldOut';
+
+export interface DepthDatasetOptions extends OpenRecordingOptions {
+  /** Default: all. */
+  readonly part?: DatasetPart;
+}
+
 export interface DepthDataset {
-  readonly folder: string;
-  readonly camera: CameraFile;
-  /** Frames that have both an image and depth. */
-  readonly count: number;
-  /** Read one at a time, in order. */
-  frames(): AsyncIterable<DepthFrame>;
+  readonly path: string;
+  readonly intrinsics: Intrinsics;
+  /** Frames of the recording that are read, with depth or without; undefined where only reading tells. */
+  readonly frameCount?: number;
+  /** Frames with depth, in order, one at a time; `index` counts all frames. */
+  frames(): AsyncIterable<DepthFrame & { readonly index: number }>;
 }
 
-function stem(path: string): string {
-  return basename(path, extname(path));
-}
+/** @throws FrameSourceError naming the file that is missing or does not fit; Error when a part of an endless recording is asked for */
+export async function openDepthDataset(path: string, options: DepthDatasetOptions = {}): Promise<DepthDataset> {
+  const { part = 'all' } = options;
+  const recording = await openRecording(path, options);
+  const { frameCount } = recording;
+  const { width, height } = recording.camera.intrinsics;
+  if (part !== 'all' && frameCount === undefined)
+    throw new Error(`${path}: how many frames it has is not known before they are read; evaluate all of it`);
+  const [first, end] = part === 'all' ? [0, frameCount ?? Infinity] : splitAt(frameCount ?? 0)[part];
 
-/** @throws Error naming the folder or file that is missing or does not fit */
-export async function openDepthDataset(folder: string): Promise<DepthDataset> {
-  for (const part of ['image', 'depth']) {
-    const found = await stat(join(folder, part)).catch(() => undefined);
-    if (!found?.isDirectory()) {
-      throw new Error(`${folder}: no folder ${part}/ in it; a dataset has image/, depth/ (16-bit png) and calib.yaml`);
-    }
-  }
-  const camera = await readCameraFile(join(folder, 'calib.yaml'));
-  const stepsPerMeter = camera.depthScalePerMeter ?? KITTI_DEPTH_SCALE;
-  const images = new Map((await listPictures(join(folder, 'image'))).map((path) => [stem(path), path]));
-  const depths = (await listPictures(join(folder, 'depth'))).filter((path) => images.has(stem(path)));
-  if (depths.length === 0) throw new Error(`${folder}: no picture in image/ has one of the same name in depth/`);
-
-  async function* frames(): AsyncGenerator<DepthFrame> {
-    for (const path of depths) {
-      const name = stem(path);
-      const imagePath = images.get(name) ?? '';
-      const picture = await readPicture(imagePath);
-      const truth = await readDepthImage(path, stepsPerMeter);
-      if (picture.width !== truth.width || picture.height !== truth.height) {
-        const sizes = `${truth.width}x${truth.height}, ${imagePath} ${picture.width}x${picture.height}`;
-        throw new Error(`${path}: is ${sizes}; both must have one size`);
+  async function* frames(): AsyncGenerator<DepthFrame & { index: number }> {
+    let index = 0;
+    try {
+      for await (const { image, depth } of recording.frames()) {
+        if (index >= end) break;
+        if (index >= first && depth) yield { index, width, height, image, depth };
+        index++;
       }
-      yield { name, width: truth.width, height: truth.height, image: picture.data, depth: truth.depth };
+    } finally {
+      await recording.close();
     }
   }
 
-  return { folder, camera, count: depths.length, frames };
+  return { path, intrinsics: recording.camera.intrinsics, frameCount, frames };
 }

@@ -1,13 +1,13 @@
-/** A model, or a predictor that does not look, measured against a dataset's ground truth. */
+/** A model, or a predictor that does not look, measured against a recording's depth. */
 import type { Intrinsics } from '../../geometry/camera';
-import { openDepthDataset, type DepthFrame } from './depthDataset';
+import { openDepthDataset, type DepthDatasetOptions, type DepthFrame } from './depthDataset';
 import { DepthMetrics, depthErrors, EIGEN_PROTOCOL, type DepthProtocol, type DepthSummary } from './metrics';
 import { OnnxModel } from './onnxModel';
 
 /** Depth of any scale [height, width] for a frame of the dataset. */
 export type DepthPredictor = (frame: DepthFrame) => Promise<Float32Array>;
 
-export interface EvaluateOptions extends Partial<DepthProtocol> {
+export interface EvaluateOptions extends Partial<DepthProtocol>, DepthDatasetOptions {
   /** Compute threads of the model. */
   threads?: number;
   /** Called after each frame. */
@@ -64,10 +64,14 @@ export function groundPlanePredictor(intrinsics: Intrinsics, cameraHeight = 1.65
   };
 }
 
-/** Measures a predictor on every frame of a dataset folder that has ground truth. */
+/**
+ * Measures a predictor on a recording's frames with ground truth.
+ *
+ * @throws Error naming the recording when none of the frames has any within the protocol's limits
+ */
 export async function evaluatePredictor(
   predict: DepthPredictor,
-  datasetDir: string,
+  path: string,
   options: EvaluateOptions = {},
 ): Promise<DepthSummary> {
   const {
@@ -78,22 +82,23 @@ export async function evaluatePredictor(
   } = options;
   if (!(minDepth > 0 && maxDepth > minDepth))
     throw new RangeError(`depth limits ${minDepth} .. ${maxDepth} m are not in order above 0`);
-  const dataset = await openDepthDataset(datasetDir);
+  const dataset = await openDepthDataset(path, options);
   const metrics = new DepthMetrics();
-  let done = 0;
   for await (const frame of dataset.frames()) {
     const prediction = await predict(frame);
     const errors = depthErrors(prediction, frame.depth, frame.height, frame.width, { minDepth, maxDepth, crop });
     if (errors) metrics.update(errors);
-    onFrame?.(++done, dataset.count);
+    onFrame?.(frame.index + 1, dataset.frameCount ?? 0);
   }
+  if (metrics.count === 0)
+    throw new Error(`${path}: no frame of it has measured depth between ${minDepth} and ${maxDepth} m to compare with`);
   return metrics.compute();
 }
 
 /** Measures an exported model. Each frame is a first frame to it: depth uses no other. */
 export async function evaluateModel(
   modelPath: string,
-  datasetDir: string,
+  dataset: string,
   options: EvaluateOptions = {},
 ): Promise<DepthSummary> {
   const model = await OnnxModel.open(modelPath, options.threads);
@@ -104,7 +109,7 @@ export async function evaluateModel(
         const { depth, ...size } = await model.run(image, height, width, none);
         return resizeDepth(depth, size.height, size.width, height, width);
       },
-      datasetDir,
+      dataset,
       options,
     );
   } finally {

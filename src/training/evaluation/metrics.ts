@@ -125,8 +125,13 @@ export class DepthMetrics {
     this.#images.push(errors);
   }
 
+  get count(): number {
+    return this.#images.length;
+  }
+
+  /** @throws Error when there is no image to take the mean of */
   compute(): DepthSummary {
-    const frames = this.#images.length;
+    const frames = this.count;
     if (frames === 0) throw new Error('no image had ground truth to compare with');
     const mean = (value: (image: ImageErrors) => number) =>
       this.#images.reduce((sum, image) => sum + value(image), 0) / frames;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { readDepthImage } from '../../../src/media/depthImage';
-import { openDepthDataset } from '../../../src/training/evaluation/depthDataset';
+import { openDepthDataset, type DatasetPart } from '../../../src/training/evaluation/depthDataset';
 import {
   constantPredictor,
   evaluateModel,
@@ -12,6 +12,7 @@ import {
   resizeDepth,
 } from '../../../src/training/evaluation/evaluate';
 import { OnnxModel } from '../../../src/training/evaluation/onnxModel';
+import { makeTumRgbd } from '../../support/layouts';
 import { tinyModel } from '../../support/tinyModel';
 
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-evaluate-'));
@@ -67,14 +68,31 @@ test('all 16 bits of a depth image arrive, in metres', async () => {
 
 test('a dataset gives the frames that have depth, in the scale its calib.yaml states', async () => {
   const dataset = await openDepthDataset(await makeDataset('wall', 20, 12, () => 2500));
-  expect(dataset.count).toBe(2);
-  const names: string[] = [];
+  expect(dataset.frameCount).toBe(3);
+  const indices: number[] = [];
   for await (const frame of dataset.frames()) {
-    names.push(frame.name);
+    indices.push(frame.index);
     expect([...new Set(frame.depth)]).toEqual([2.5]);
     expect(frame.image.length).toBe(20 * 12 * 3);
   }
-  expect(names).toEqual(['0', '1']);
+  expect(indices).toEqual([0, 1]);
+});
+
+test('a part of a recording is the one that a recipe trains on, or the fifth that none does', async () => {
+  const path = await makeDataset('parts', 20, 12, () => 1000, 9); // ten pictures, the last without depth
+  const frames = async (part: DatasetPart): Promise<number> =>
+    (await evaluatePredictor(constantPredictor, path, { part, crop: 'none' })).frames;
+  expect([await frames('all'), await frames('train'), await frames('heldOut')]).toEqual([9, 8, 1]);
+});
+
+test('any layout with depth is measured: a TUM RGB-D recording', async () => {
+  const path = await makeTumRgbd(folder);
+  const { frames, abs_rel } = await evaluatePredictor(constantPredictor, path, { crop: 'none' });
+  expect(frames).toBeGreaterThan(0);
+  expect(abs_rel).toBeGreaterThan(0);
+  await expect(evaluatePredictor(constantPredictor, path, { minDepth: 70, maxDepth: 80 })).rejects.toThrow(
+    /no frame of it has measured depth between 70 and 80 m/,
+  );
 });
 
 test('a predictor that is right but for the scale has no error', async () => {
@@ -82,7 +100,7 @@ test('a predictor that is right but for the scale has no error', async () => {
     const below = Math.floor(i / 30) - 10;
     return below > 0 ? Math.round(Math.min((40 * 1.65 * 1000) / below, 60000)) : 0;
   });
-  const { intrinsics } = (await openDepthDataset(path)).camera;
+  const { intrinsics } = await openDepthDataset(path);
   const right = await evaluatePredictor(groundPlanePredictor(intrinsics, 0.5, 60), path, {
     crop: 'none',
     maxDepth: 50,
@@ -96,10 +114,10 @@ test('a predictor that is right but for the scale has no error', async () => {
 });
 
 test('bad datasets are named', async () => {
-  await expect(openDepthDataset(join(folder, 'nowhere'))).rejects.toThrow(/nowhere: no folder image\//);
+  await expect(openDepthDataset(join(folder, 'nowhere'))).rejects.toThrow(/nowhere: no such file or folder/);
   const mixed = await makeDataset('mixed', 20, 12, () => 1000, 1);
   await writeDepth(join(mixed, 'depth', '0.png'), 10, 12, () => 1000);
-  await expect(evaluatePredictor(constantPredictor, mixed)).rejects.toThrow(/0\.png: is 10x12, .*0\.jpg 20x12/);
+  await expect(evaluatePredictor(constantPredictor, mixed)).rejects.toThrow(/0\.png: is 10x12, the camera's images are 20x12/);
 });
 
 test('depth is resized bilinearly in disparity, pixel centres at halves', () => {
