@@ -117,7 +117,9 @@ test('bad datasets are named', async () => {
   await expect(openDepthDataset(join(folder, 'nowhere'))).rejects.toThrow(/nowhere: no such file or folder/);
   const mixed = await makeDataset('mixed', 20, 12, () => 1000, 1);
   await writeDepth(join(mixed, 'depth', '0.png'), 10, 12, () => 1000);
-  await expect(evaluatePredictor(constantPredictor, mixed)).rejects.toThrow(/0\.png: is 10x12, the camera's images are 20x12/);
+  await expect(evaluatePredictor(constantPredictor, mixed)).rejects.toThrow(
+    /0\.png: is 10x12, the camera's images are 20x12/,
+  );
 });
 
 test('depth is resized bilinearly in disparity, pixel centres at halves', () => {
