@@ -1,6 +1,6 @@
 /** The encoder bench's JSON file, and the table of docs/benchmarks.md made from it. */
 import type { Percentiles } from '../src/demo/percentiles';
-import { alignedTable, type Marks } from './markdown';
+import { alignedTable, type Marks } from '../src/markdown';
 
 export interface DepthAccuracy {
   readonly frames: number;

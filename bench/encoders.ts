@@ -30,7 +30,7 @@ import {
   type Candidate,
 } from './encoderRuns';
 import { ENCODER_MARKS, encoderTable, IDLE_LOAD, rowName, type EncoderReport, type EncoderRow } from './encoderTable';
-import { replaceBetween } from './markdown';
+import { replaceBetween } from '../src/markdown';
 
 interface EncoderBenchOptions {
   readonly json: string;

@@ -1,6 +1,6 @@
 /** The tables of docs/benchmarks.md, made from the bench's JSON. */
 import type { Percentiles } from '../src/demo/percentiles';
-import { alignedTable, replaceBetween, type Marks } from './markdown';
+import { alignedTable, replaceBetween, type Marks } from '../src/markdown';
 import type { BenchReport, ResidentMemory, Soak } from './report';
 
 const MARKS: Marks = {

@@ -5,6 +5,7 @@ import { registerEvaluate } from './training/evaluation';
 import { registerPrepare } from './training/prepareCommand';
 import { registerRecipes } from './training/recipesCommand';
 import { registerReport } from './training/report/reportCommand';
+import { registerStudy, registerTable } from './training/studies/studyCommand';
 import { registerTrain } from './training/trainCommand';
 
 const program = new Command('depthgrad').description('Depth, depth gradient and ego-motion from one moving camera');
@@ -14,6 +15,8 @@ registerRecipes(program);
 registerExport(program);
 registerEvaluate(program);
 registerPrepare(program);
+registerStudy(program);
+registerTable(program);
 program.parseAsync().catch((error: unknown) => {
   console.error(`depthgrad: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

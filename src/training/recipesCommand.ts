@@ -1,18 +1,15 @@
 /** `depthgrad recipes`: what there is to train, what each recipe needs, and what was measured of it. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, extname, join, relative } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
 import { packageRoot } from '../paths';
 import { lossTerms } from './losses';
 import type { LossNeed } from './losses/loss';
 import { readRecipe, type Recipe } from './recipe';
+import { readResults, type StudyRow } from './studies/study';
+import { shortNumber } from './studies/resultTable';
 
 const RECIPES_FOLDER = join('config', 'recipes');
-/** NAME.json per recipe NAME.yaml: the figures of its run, as `depthgrad evaluate --format json` prints them. */
-const RESULTS_FOLDER = join(RECIPES_FOLDER, 'results');
-
-const resultSchema = z.record(z.string(), z.union([z.number(), z.string(), z.null()]));
 
 export interface RecipeEntry {
   name: string;
@@ -25,18 +22,8 @@ export interface RecipeEntry {
   losses: string[];
   /** Data sets the stages take a share of, and the parts of a batch that the terms are about. */
   data: { sets: string[]; needs: LossNeed[] };
-  /** Figures of a run of this recipe; null where none was recorded. */
-  result: z.infer<typeof resultSchema> | null;
-}
-
-/** @throws Error naming the file when it is no object of figures */
-function readResult(path: string): RecipeEntry['result'] {
-  if (!existsSync(path)) return null;
-  try {
-    return resultSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch (error) {
-    throw new Error(`${path} is not what depthgrad evaluate --format json writes: ${(error as Error).message}`);
-  }
+  /** What was measured of runs of this recipe in the studies of config/studies. */
+  results: ({ study: string } & Pick<StudyRow, 'variant' | 'figures'>)[];
 }
 
 function unique<T>(values: readonly T[]): T[] {
@@ -45,6 +32,7 @@ function unique<T>(values: readonly T[]): T[] {
 
 /** @param root folder with config/recipes */
 export function listRecipes(root = packageRoot()): RecipeEntry[] {
+  const results = readResults(root).flatMap(({ study, rows }) => rows.map((row) => ({ study, ...row })));
   const files = readdirSync(join(root, RECIPES_FOLDER)).filter((file) => extname(file) === '.yaml');
   return files.sort().map((file) => {
     const path = join(root, RECIPES_FOLDER, file);
@@ -64,13 +52,20 @@ export function listRecipes(root = packageRoot()): RecipeEntry[] {
       network: network.kind,
       losses,
       data: { sets, needs: needs.filter((need) => need !== 'nothing') },
-      result: readResult(join(root, RESULTS_FOLDER, `${basename(file, '.yaml')}.json`)),
+      results: results
+        .filter(({ recipe }) => recipe === basename(file, '.yaml'))
+        .map(({ study, variant, figures }) => ({ study, variant, figures })),
     };
   });
 }
 
-function lines({ name, file, description, paper, network, losses, data, result }: RecipeEntry): string {
-  const figures = result && Object.entries(result).map(([figure, value]) => `${figure} ${value}`);
+function lines({ name, file, description, paper, network, losses, data, results }: RecipeEntry): string {
+  const measured = results.map(({ study, variant, figures }) => {
+    const shown = Object.entries(figures).map(
+      ([figure, value]) => `${figure} ${value === null ? '-' : shortNumber(value)}`,
+    );
+    return `  measured  ${shown.join(', ')} (study ${study}, ${variant})`;
+  });
   return [
     name,
     `  ${description}`,
@@ -79,7 +74,7 @@ function lines({ name, file, description, paper, network, losses, data, result }
     `  network   ${network}`,
     `  losses    ${losses.join(', ')}`,
     `  data      ${data.sets.join(', ')}${data.needs.length > 0 ? ` with ${data.needs.join(', ')}` : ''}`,
-    `  measured  ${figures?.join(', ') ?? 'nothing recorded yet'}`,
+    ...(measured.length > 0 ? measured : ['  measured  nothing recorded yet']),
   ].join('\n');
 }
 

@@ -68,16 +68,19 @@ test('the list says what each recipe is, what it needs and that nothing is measu
   });
 });
 
-test('a results file beside the recipes is listed, and one that is none is named', () => {
+test('what studies measured of a recipe is listed with it', () => {
   const recipes = join(folder, 'config/recipes');
-  mkdirSync(join(recipes, 'results'), { recursive: true });
+  const results = join(folder, 'config/studies/results');
+  for (const path of [recipes, results]) mkdirSync(path, { recursive: true });
   const text = `name: mine\ndescription: mine\nnetwork: { encoder: lite0 }\ndata: {}\nstages:\n  - { name: a, steps: 1, height: 32, width: 64, batch_size: 1, learning_rate: 1, mix: { synthetic: 1 }, losses: { depth_truth: 1 } }\n`;
   for (const name of ['mine', 'other']) writeFileSync(join(recipes, `${name}.yaml`), text);
-  writeFileSync(join(recipes, 'results', 'mine.json'), '{"frames":78,"abs_rel":0.31}');
-  expect(listRecipes(folder).map(({ file, result }) => [file, result])).toEqual([
-    ['config/recipes/mine.yaml', { frames: 78, abs_rel: 0.31 }],
-    ['config/recipes/other.yaml', null],
+  const row = { variant: 'all', description: '', recipe: 'mine', figures: { 'kitti abs_rel': 0.31 } };
+  const result = { study: 's', question: 'q', machine: {}, rows: [row, { ...row, recipe: null }], claims: [] };
+  writeFileSync(join(results, 's.json'), JSON.stringify(result));
+  expect(listRecipes(folder).map(({ file, results: measured }) => [file, measured])).toEqual([
+    ['config/recipes/mine.yaml', [{ study: 's', variant: 'all', figures: { 'kitti abs_rel': 0.31 } }]],
+    ['config/recipes/other.yaml', []],
   ]);
-  writeFileSync(join(recipes, 'results', 'mine.json'), '[1, 2');
-  expect(() => listRecipes(folder)).toThrow(/mine\.json is not what depthgrad evaluate/);
+  writeFileSync(join(results, 's.json'), '{}');
+  expect(() => listRecipes(folder)).toThrow(/s\.json is no study's result/);
 });

@@ -1,0 +1,140 @@
+/**
+ * A question to the recipes, as one YAML file of config/studies: variants of a recipe trained on the same data in the same number of steps,
+ * what is measured of each, and what is claimed of the figures.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, extname, join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { packageRoot } from '../../paths';
+
+/** Value by path in a recipe, such as `stages.0.steps: 300`; null takes the path out. */
+const settings = z.record(z.string(), z.unknown());
+
+const variantSchema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z0-9_]+$/, 'small letters, digits and _ are needed: it names a folder'),
+    description: z.string().optional(),
+    /** Trained, or one of the two below. By default the study's recipe. */
+    recipe: z.string().optional(),
+    set: settings.default({}),
+    /** Exported model that is measured as it is. */
+    model: z.string().optional(),
+    baseline: z.enum(['constant', 'ground-plane']).optional(),
+  })
+  .refine(({ model, baseline }) => model === undefined || baseline === undefined, 'a model or a baseline, not both');
+
+const measureSchema = z.strictObject({
+  name: z.string().min(1),
+  /** Recording with measured depth. */
+  dataset: z.string(),
+  part: z.enum(['all', 'train', 'heldOut']).default('all'),
+  min_depth: z.number().positive().optional(),
+  max_depth: z.number().positive().optional(),
+  crop: z.enum(['garg', 'none']).default('garg'),
+  /** The depth head alone, before the fusion; of trained variants. */
+  depth_head: z.boolean().default(false),
+  figures: z.array(z.string()).min(1),
+});
+
+const claimSchema = z.strictObject({
+  /** What the figure says in words. */
+  text: z.string(),
+  /** `VARIANT FIGURE`, as the columns are named. */
+  of: z.string(),
+  below: z.array(z.string()).optional(),
+  above: z.array(z.string()).optional(),
+});
+
+const studySchema = z.strictObject({
+  name: z.string().min(1),
+  recipe: z.string(),
+  question: z.string(),
+  /** For all variants. */
+  set: settings.default({}),
+  variants: z.array(variantSchema).min(1),
+  measure: z.array(measureSchema).default([]),
+  /** Figures of the run's log: the last value, by name. */
+  log: z.record(z.string(), z.string()).default({}),
+  claims: z.array(claimSchema).default([]),
+});
+
+export type Study = z.infer<typeof studySchema>;
+export type StudyVariant = Study['variants'][number];
+export type StudyMeasure = Study['measure'][number];
+
+export const STUDIES_FOLDER = join('config', 'studies');
+/** NAME.json per study NAME.yaml. */
+export const RESULTS_FOLDER = join(STUDIES_FOLDER, 'results');
+
+const resultSchema = z.strictObject({
+  study: z.string(),
+  question: z.string(),
+  machine: z.record(z.string(), z.string()),
+  rows: z.array(
+    z.strictObject({
+      variant: z.string(),
+      description: z.string(),
+      /** Name of the recipe it was trained by; null where it was not trained. */
+      recipe: z.string().nullable(),
+      figures: z.record(z.string(), z.number().nullable()),
+    }),
+  ),
+  claims: z.array(z.strictObject({ text: z.string(), holds: z.boolean(), figures: z.string() })),
+});
+
+export type StudyResult = z.infer<typeof resultSchema>;
+export type StudyRow = StudyResult['rows'][number];
+
+/** @throws Error naming the file and the field that is wrong */
+export function readStudy(path: string): Study {
+  const result = studySchema.safeParse(parse(readFileSync(path, 'utf8'), { merge: true }));
+  if (!result.success) throw new Error(`study ${path} is not valid:\n${z.prettifyError(result.error)}`);
+  return result.data;
+}
+
+/** Names of the studies that come with the package. */
+export function studyNames(root = packageRoot()): string[] {
+  return readdirSync(join(root, STUDIES_FOLDER))
+    .filter((file) => extname(file) === '.yaml')
+    .map((file) => basename(file, '.yaml'))
+    .sort();
+}
+
+/** Results of the studies that were run, in the order of their names. @throws Error naming the file that is none */
+export function readResults(root = packageRoot()): StudyResult[] {
+  const folder = join(root, RESULTS_FOLDER);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => extname(file) === '.json')
+    .sort()
+    .map((file) => {
+      const result = resultSchema.safeParse(JSON.parse(readFileSync(join(folder, file), 'utf8')));
+      if (!result.success)
+        throw new Error(`${join(folder, file)} is no study's result:\n${z.prettifyError(result.error)}`);
+      return result.data;
+    });
+}
+
+/** What the claims come to. @throws Error naming the variant and figure that is not in the rows */
+export function judge(claims: Study['claims'], rows: readonly StudyRow[]): StudyResult['claims'] {
+  const valueOf = (what: string): number => {
+    const [variant, ...figure] = what.split(' ');
+    const value = rows.find((row) => row.variant === variant)?.figures[figure.join(' ')];
+    if (value === undefined || value === null)
+      throw new Error(`a claim is about "${what}", which was not measured: VARIANT FIGURE of the rows is needed`);
+    return value;
+  };
+  return claims.map(({ text, of, below = [], above = [] }) => {
+    const own = valueOf(of);
+    const bound = (what: string): number => (Number.isFinite(Number(what)) ? Number(what) : valueOf(what));
+    const holds = below.every((what) => own < bound(what)) && above.every((what) => own > bound(what));
+    const shown = (sign: string, what: string): string => `${sign} ${Number(bound(what).toPrecision(4))}`;
+    const figures = [
+      `${Number(own.toPrecision(4))}`,
+      ...below.map((what) => shown('<', what)),
+      ...above.map((what) => shown('>', what)),
+    ].join(' ');
+    return { text, holds, figures };
+  });
+}
