@@ -12,7 +12,7 @@ import {
 import { AnimatedWebp, writeContactSheet } from '../media/pictureFiles';
 import type { Percentiles } from './percentiles';
 import type { Sample } from './sampler';
-import { writeTrajectoryPlot } from './trajectoryPlot';
+import { writeTrajectoryPlot } from '../media/trajectoryPlot';
 
 /** report.json. Times of `latency_ms`: image taken by depth_node to its maps published. */
 export interface DemoReport {
@@ -51,11 +51,12 @@ export async function writeOutputs(folder: string, { report, samples, path }: De
   const range = commonRange(samples);
   await writeFrames(frames, samples, range);
   await writeAnimation(animation, samples, range);
-  await writeTrajectoryPlot(
-    trajectory,
-    path.map(([x, , z]) => [x, z] as const),
-    `${report.source}, ${report.seconds.toFixed(0)} s`,
-  );
+  const points = path.map(([x, , z]) => [x, z] as const);
+  const note = points.length > 1 ? '' : ' (no ego-motion: the camera has no calibration, or nothing was estimated)';
+  await writeTrajectoryPlot(trajectory, [{ name: 'camera', color: '#832681', points }], {
+    title: `${report.source}, ${report.seconds.toFixed(0)} s`,
+    subtitle: `ego-motion added up, seen from above, in units of the depth map${note}`,
+  });
   return [frames, animation, trajectory, reportFile];
 }
 

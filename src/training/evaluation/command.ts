@@ -15,24 +15,32 @@ import {
   type EvaluateOptions,
 } from './evaluate';
 import { evaluateHeldOut } from './heldOut';
+import { measureTrajectory } from './measureTrajectory';
 import { EIGEN_PROTOCOL } from './metrics';
 import { runPredictor } from './runPredictor';
+import { KITTI_LENGTHS } from './trajectory';
 
 interface EvaluateFlags {
   model?: string;
   run?: string;
   best?: boolean;
   depthHead?: boolean;
-  baseline?: 'constant' | 'ground-plane';
+  baseline?: 'constant' | 'ground-plane' | 'straight-ahead';
   dataset?: string;
   heldout?: string[];
+  trajectory?: string;
   part?: DatasetPart;
   camera: string;
   strides: number[];
-  every: number;
+  every?: number;
   minDepth: number;
   maxDepth: number;
   crop: 'garg' | 'none';
+  scale: 'median' | 'none';
+  lengths: number[];
+  plot?: string;
+  tum?: string;
+  tumTruth?: string;
   threads: number;
   format: 'json' | 'text';
 }
@@ -68,44 +76,71 @@ function print(result: object, format: 'json' | 'text'): void {
     typeof value === 'number' && !Number.isInteger(value) ? value.toFixed(4) : String(value);
   for (const [name, value] of Object.entries(result)) {
     if (!Array.isArray(value)) console.log(`${name.padEnd(22)} ${shown(value)}`);
-    else for (const row of value as object[]) console.log(Object.values(row).map(shown).join('\t'));
+    else {
+      const rows = value as object[];
+      console.log(Object.keys(rows[0] ?? {}).join('\t'));
+      for (const row of rows) console.log(Object.values(row).map(shown).join('\t'));
+    }
   }
 }
 
-async function measure(flags: EvaluateFlags): Promise<object> {
-  const { dataset, heldout, baseline, model, run, best, depthHead } = flags;
-  if ((dataset === undefined) === (heldout === undefined)) {
-    throw new Error('evaluate needs either --dataset DIR or --heldout');
-  }
-  if ([model, run, baseline].filter((measured) => measured !== undefined).length !== 1)
+async function openPrepared(path: string, cameraFile: string): Promise<PreparedDrive> {
+  return prepare(await openRecording(resolveFile(path), { cameraFile }), preparedFolder());
+}
+
+/** What is measured, on what: one of each. */
+function checkFlags({ model, run, baseline, best, depthHead, ...flags }: EvaluateFlags): void {
+  const { dataset, heldout, trajectory, plot, tum, tumTruth } = flags;
+  const one = (values: readonly unknown[]) => values.filter((value) => value !== undefined).length === 1;
+  if (!one([dataset, heldout, trajectory]))
+    throw new Error('evaluate needs one of --dataset DIR, --heldout and --trajectory RECORDING');
+  if (!one([model, run, baseline]))
     throw new Error('evaluate needs one of --model FILE, --run DIR and --baseline NAME');
   if (run === undefined && (best || depthHead)) throw new Error('--best and --depth-head belong to --run DIR');
-  if (dataset !== undefined) {
-    const cameraFile = resolveFile(flags.camera);
-    return withBar('evaluate', async (onFrame) => {
-      const options: EvaluateOptions = { ...flags, cameraFile, onFrame };
-      if (model !== undefined) return evaluateModel(model, dataset, options);
-      if (run !== undefined) return evaluatePredictor(runPredictor(run, { best, depthHead }), dataset, options);
-      if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
-      const { intrinsics } = await openDepthDataset(dataset, options);
-      return evaluatePredictor(groundPlanePredictor(intrinsics, undefined, flags.maxDepth), dataset, options);
-    });
+  if (trajectory === undefined && [plot, tum, tumTruth].some((file) => file !== undefined))
+    throw new Error('--plot, --tum and --tum-truth belong to --trajectory RECORDING');
+  if (trajectory !== undefined && model === undefined && baseline !== 'straight-ahead')
+    throw new Error('--trajectory measures exported models (--model FILE) or --baseline straight-ahead');
+  if (trajectory === undefined && baseline === 'straight-ahead')
+    throw new Error('--baseline straight-ahead is a motion: it belongs to --trajectory RECORDING');
+}
+
+async function measureDataset(dataset: string, cameraFile: string, flags: EvaluateFlags): Promise<object> {
+  const { model, run, baseline, best, depthHead } = flags;
+  return withBar('evaluate', async (onFrame) => {
+    const options: EvaluateOptions = { ...flags, cameraFile, onFrame };
+    if (model !== undefined) return evaluateModel(model, dataset, options);
+    if (run !== undefined) return evaluatePredictor(runPredictor(run, { best, depthHead }), dataset, options);
+    if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
+    const { intrinsics } = await openDepthDataset(dataset, options);
+    return evaluatePredictor(groundPlanePredictor(intrinsics, undefined, flags.maxDepth), dataset, options);
+  });
+}
+
+async function measure(flags: EvaluateFlags): Promise<object> {
+  checkFlags(flags);
+  const { dataset, heldout, trajectory, model } = flags;
+  const cameraFile = resolveFile(flags.camera);
+  if (dataset !== undefined) return measureDataset(dataset, cameraFile, flags);
+  if (trajectory !== undefined) {
+    const drive = await openPrepared(trajectory, cameraFile);
+    const protocol = { scale: flags.scale === 'none' ? 'metric' : 'fitted', lengths: flags.lengths } as const;
+    return withBar('evaluate', (onFrame) => measureTrajectory(model, drive, { ...flags, protocol, onFrame }, flags));
   }
   if (model === undefined) throw new Error('--heldout measures exported models only (--model FILE)');
   const part = flags.part ?? 'heldOut';
   if (part === 'all') throw new Error('--heldout takes --part heldOut or --part train');
-  const cameraFile = resolveFile(flags.camera);
   const drives: PreparedDrive[] = [];
-  for (const path of heldout?.length ? heldout : SAMPLE_DRIVES) {
-    drives.push(await prepare(await openRecording(resolveFile(path), { cameraFile }), preparedFolder()));
-  }
+  for (const path of heldout?.length ? heldout : SAMPLE_DRIVES) drives.push(await openPrepared(path, cameraFile));
   return withBar('evaluate', (onFrame) => evaluateHeldOut(model, drives, { ...flags, part, onFrame }));
 }
 
 export function registerEvaluate(program: Command): void {
   program
     .command('evaluate')
-    .description('measure a model: against ground truth (--dataset) or on the held-out ends of drives (--heldout)')
+    .description(
+      'measure a model: against true depth (--dataset), a true path (--trajectory), or on the held-out ends of drives (--heldout)',
+    )
     .option('--model <file>', 'model as depthgrad export writes it')
     .option(
       '--run <dir>',
@@ -113,26 +148,53 @@ export function registerEvaluate(program: Command): void {
     )
     .option('--best', 'of the run: the checkpoint with the lowest validation figure (default: the last one)')
     .option('--depth-head', 'of the run: the depth head alone, before the fusion')
-    .addOption(new Option('--baseline <name>', 'measure this instead of a model').choices(['constant', 'ground-plane']))
+    .addOption(
+      new Option('--baseline <name>', 'measure this instead of a model').choices([
+        'constant',
+        'ground-plane',
+        'straight-ahead',
+      ]),
+    )
     .option('--dataset <recording>', 'recording with measured depth, in any layout of docs/datasets.md')
     .option('--heldout [recordings...]', `last fifth of these drives (default: ${SAMPLE_DRIVES.join(', ')})`)
+    .option(
+      '--trajectory <recording>',
+      'any recording with poses: errors of the path that the ego-motions add up to (ATE, RPE, drift, 5-frame snippets)',
+    )
+    .option('--plot <png>', 'of the trajectory: draw the true and the estimated path seen from above')
+    .option('--tum <file>', 'of the trajectory: write the estimated path in TUM form, for evo')
+    .option('--tum-truth <file>', 'of the trajectory: write the true path in TUM form, from the same origin')
+    .option(
+      '--lengths <list>',
+      'of the segments whose drift is measured, metres',
+      (text) => text.split(',').map(positive),
+      [...KITTI_LENGTHS],
+    )
     .addOption(
       new Option(
         '--part <part>',
-        'which frames (default: all with --dataset, heldOut with --heldout); settle choices on train, or the held-out part is none any more',
+        'which frames (default: heldOut with --heldout, else all); settle choices on train, or the held-out part is none any more',
       ).choices(['all', 'train', 'heldOut']),
     )
-    .option('--camera <yaml>', 'camera file of the drives that are videos', SAMPLE_CAMERA)
+    .option('--camera <yaml>', 'camera file of recordings that have none of their own', SAMPLE_CAMERA)
     .option(
       '--strides <list>',
       'frames between source and target',
       (text) => text.split(',').map(positiveInteger),
       [1, 2, 3],
     )
-    .option('--every <n>', 'take every n-th frame of the part', positiveInteger, 5)
+    .option('--every <n>', 'take every n-th frame of the part (default: 5; a trajectory: 1)', positiveInteger)
     .option('--min-depth <m>', 'nearest ground truth counted', positive, EIGEN_PROTOCOL.minDepth)
     .option('--max-depth <m>', 'farthest ground truth counted; 10 indoors', positive, EIGEN_PROTOCOL.maxDepth)
     .addOption(new Option('--crop <part>', 'part of the image counted').choices(['garg', 'none']).default('garg'))
+    .addOption(
+      new Option(
+        '--scale <kind>',
+        'median: scale each map by the medians (a trajectory: by its Sim(3) fit); none: it is metric',
+      )
+        .choices(['median', 'none'])
+        .default('median'),
+    )
     .option('--threads <n>', 'compute threads', positiveInteger, 2)
     .addOption(new Option('--format <kind>', 'how to print').choices(['json', 'text']).default('text'))
     .action(async (flags: EvaluateFlags) => {

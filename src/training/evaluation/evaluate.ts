@@ -4,7 +4,7 @@ import { openDepthDataset, type DepthDatasetOptions, type DepthFrame } from './d
 import { DepthMetrics, depthErrors, EIGEN_PROTOCOL, type DepthProtocol, type DepthSummary } from './metrics';
 import { OnnxModel } from './onnxModel';
 
-/** Depth of any scale [height, width] for a frame of the dataset. */
+/** Depth [height, width] for a frame of the dataset; of any scale, unless it is measured in metres. */
 export type DepthPredictor = (frame: DepthFrame) => Promise<Float32Array>;
 
 export interface EvaluateOptions extends Partial<DepthProtocol>, DepthDatasetOptions {
@@ -78,6 +78,7 @@ export async function evaluatePredictor(
     minDepth = EIGEN_PROTOCOL.minDepth,
     maxDepth = EIGEN_PROTOCOL.maxDepth,
     crop = EIGEN_PROTOCOL.crop,
+    scale = EIGEN_PROTOCOL.scale,
     onFrame,
   } = options;
   if (!(minDepth > 0 && maxDepth > minDepth))
@@ -86,7 +87,7 @@ export async function evaluatePredictor(
   const metrics = new DepthMetrics();
   for await (const frame of dataset.frames()) {
     const prediction = await predict(frame);
-    const errors = depthErrors(prediction, frame.depth, frame.height, frame.width, { minDepth, maxDepth, crop });
+    const errors = depthErrors(prediction, frame.depth, frame.height, frame.width, { minDepth, maxDepth, crop, scale });
     if (errors) metrics.update(errors);
     onFrame?.(frame.index + 1, dataset.frameCount ?? 0);
   }

@@ -2,7 +2,6 @@
  * How well a model explains the parts of the drives it never saw (or, for settling a choice, the parts it was trained on): photometric error of the previous frame warped by depth and
  * ego-motion against that of the frame as it is, without any mask, and the gradient head against the fused depth's differences.
  */
-import { AreaResizer, RGB8 } from '../../geometry/areaResize';
 import { scaleIntrinsics, type Intrinsics } from '../../geometry/camera';
 import { forwardDifferences } from '../../geometry/poisson';
 import { fromVector6 } from '../../geometry/se3';
@@ -10,6 +9,7 @@ import { warpImage } from '../../geometry/warp';
 import type { FrameSequence } from '../datasets/dataset';
 import { photometricErrorInto } from '../losses/photometricKernel';
 import { OnnxModel, type ModelOutputs } from './onnxModel';
+import { ShrunkFrames } from './shrunkFrames';
 
 export interface HeldOutOptions {
   /** Distances in frames between source and target. */
@@ -121,35 +121,6 @@ export class ErrorSums {
       reduction: 1 - warped / unwarped,
       covered_share: covered / total,
     };
-  }
-}
-
-/** Reads frames of a drive at the network's size, as bytes and as floats in 0..1. */
-class ShrunkFrames {
-  readonly #full: Uint8Array;
-  readonly #resizer: AreaResizer;
-
-  constructor(
-    private readonly drive: FrameSequence,
-    private readonly height: number,
-    private readonly width: number,
-  ) {
-    this.#full = new Uint8Array(drive.width * drive.height * 3);
-    this.#resizer = new AreaResizer({
-      width: drive.width,
-      height: drive.height,
-      step: drive.width * 3,
-      layout: RGB8,
-      outputWidth: width,
-      outputHeight: height,
-    });
-  }
-
-  read(index: number): { bytes: Uint8Array; image: Float32Array } {
-    this.drive.readFrame(index, this.#full);
-    const bytes = new Uint8Array(this.height * this.width * 3);
-    this.#resizer.resize(this.#full, bytes);
-    return { bytes, image: Float32Array.from(bytes, (level) => level / 255) };
   }
 }
 

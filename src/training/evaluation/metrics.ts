@@ -1,4 +1,4 @@
-/** Depth metrics of Eigen's protocol as Garg and SfMLearner use it, for maps of unknown scale. */
+/** Depth metrics of Eigen's protocol as Garg and SfMLearner use it, for maps of unknown scale or in metres. */
 
 export interface DepthProtocol {
   /** Ground truth outside (minDepth, maxDepth), metres, is not counted; scaled predictions are clipped to it. */
@@ -6,9 +6,16 @@ export interface DepthProtocol {
   maxDepth: number;
   /** Part of the image counted: Garg's crop for KITTI, or all of it. */
   crop: 'garg' | 'none';
+  /** median (default): each map is scaled by the ratio of the medians, for models that cannot know the scale. none: the prediction is in metres. */
+  scale?: 'median' | 'none';
 }
 
-export const EIGEN_PROTOCOL: DepthProtocol = { minDepth: 1e-3, maxDepth: 80, crop: 'garg' };
+export const EIGEN_PROTOCOL: DepthProtocol & { scale: 'median' } = {
+  minDepth: 1e-3,
+  maxDepth: 80,
+  crop: 'garg',
+  scale: 'median',
+};
 
 /** Garg's crop as shares of the height and the width. */
 const GARG_ROWS = [0.40810811, 0.99189189] as const;
@@ -29,7 +36,7 @@ export interface DepthErrors {
   a3: number;
 }
 
-/** Errors of one image, and the factor that brought the prediction to metres. */
+/** Errors of one image, and the ratio of the medians, truth to prediction: 1 where the prediction is metric, applied or not. */
 export interface ImageErrors extends DepthErrors {
   scale: number;
 }
@@ -57,9 +64,9 @@ export function countedArea(
 }
 
 /**
- * Errors of one depth map against its ground truth: the prediction is scaled by the ratio of the medians over the valid pixels,
- * then clipped.
- * @param prediction depth [height, width] of any scale, above 0
+ * Errors of one depth map against its ground truth: the prediction is scaled by the ratio of the medians over the valid pixels, unless the protocol takes
+ * it as metres, then clipped.
+ * @param prediction depth [height, width], above 0
  * @param truth metres [height, width]; 0 where there is none
  * @returns undefined where no pixel has ground truth
  */
@@ -73,7 +80,7 @@ export function depthErrors(
   for (const [name, map] of Object.entries({ prediction, truth })) {
     if (map.length !== height * width) throw new RangeError(`${name} has ${map.length} values, not ${height}x${width}`);
   }
-  const { minDepth, maxDepth, crop } = protocol;
+  const { minDepth, maxDepth, crop, scale: scaling = 'median' } = protocol;
   const [top, bottom, left, right] = countedArea(height, width, crop);
   const predicted: number[] = [];
   const actual: number[] = [];
@@ -90,10 +97,11 @@ export function depthErrors(
   const count = actual.length;
   if (count === 0) return undefined;
   const scale = median(actual) / median(predicted);
+  const applied = scaling === 'median' ? scale : 1;
   const sums: DepthErrors = { abs_diff: 0, abs_rel: 0, sq_rel: 0, rms: 0, log_rms: 0, a1: 0, a2: 0, a3: 0 };
   for (let i = 0; i < count; i++) {
     const z = actual[i];
-    const d = Math.min(Math.max(predicted[i] * scale, minDepth), maxDepth);
+    const d = Math.min(Math.max(predicted[i] * applied, minDepth), maxDepth);
     const difference = d - z;
     const ratio = Math.max(d / z, z / d);
     sums.abs_diff += Math.abs(difference);
@@ -112,7 +120,7 @@ export function depthErrors(
 /** Means over images, as `depthgrad evaluate` prints them. */
 export interface DepthSummary extends DepthErrors {
   frames: number;
-  /** Mean and population standard deviation of the images' scale factors. */
+  /** Mean and population standard deviation of the images' ratios of medians. */
   scale_mean: number;
   scale_std: number;
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { PLOT_HEIGHT, PLOT_WIDTH, writeTrajectoryPlot } from '../../src/demo/trajectoryPlot';
+import { PLOT_HEIGHT, PLOT_WIDTH, writeTrajectoryPlot, type PlottedPath } from '../../src/media/trajectoryPlot';
 
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-plot-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -25,28 +25,17 @@ async function centre(
   return { x: x / pixels, y: y / pixels, pixels };
 }
 
+const TITLE = { title: 'a drive', subtitle: 'in metres' };
+const path = (...points: Point[]): PlottedPath => ({ name: 'camera', color: '#832681', points });
+
 const START = [0xfc, 0x89, 0x61] as const;
 const END = [0x1d, 0x11, 0x47] as const;
 
 test('ahead is up, right is right, and both axes have one scale', async () => {
   const ahead = join(folder, 'ahead.png');
   const right = join(folder, 'right.png');
-  await writeTrajectoryPlot(
-    ahead,
-    [
-      [0, 0],
-      [0, 7],
-    ],
-    'ahead',
-  );
-  await writeTrajectoryPlot(
-    right,
-    [
-      [0, 0],
-      [7, 0],
-    ],
-    'right',
-  );
+  await writeTrajectoryPlot(ahead, [path([0, 0], [0, 7])], TITLE);
+  await writeTrajectoryPlot(right, [path([0, 0], [7, 0])], TITLE);
   expect(await sharp(ahead).metadata()).toMatchObject({ width: PLOT_WIDTH, height: PLOT_HEIGHT });
 
   const up = { start: await centre(ahead, START), end: await centre(ahead, END) };
@@ -78,8 +67,44 @@ test.each<[string, readonly Point[]]>([
     ],
   ],
   ['a long drive', Array.from({ length: 20_000 }, (_, i) => [1e4 * Math.sin(i / 3000), 3 * i])],
-])('%s is drawn too', async (name, path) => {
+])('%s is drawn too', async (name, points) => {
   const file = join(folder, `${name}.png`);
-  await writeTrajectoryPlot(file, path, name);
+  await writeTrajectoryPlot(file, [path(...points)], { ...TITLE, title: name });
   expect(await sharp(file).metadata()).toMatchObject({ width: PLOT_WIDTH, height: PLOT_HEIGHT });
+});
+
+test('two paths share one scale, each in its colour, named in a legend', async () => {
+  const file = join(folder, 'two.png');
+  const truth: PlottedPath = {
+    name: 'true',
+    color: '#00a000',
+    points: [
+      [0, 0],
+      [0, 5],
+    ],
+  };
+  const estimated: PlottedPath = {
+    name: 'estimated',
+    color: '#0000ff',
+    points: [
+      [10, 0],
+      [10, 5],
+    ],
+  };
+  await writeTrajectoryPlot(file, [truth, estimated], TITLE);
+  const left = await centre(file, [0, 0xa0, 0]);
+  const right = await centre(file, [0, 0, 0xff]);
+  expect(right.x - left.x).toBeGreaterThan(300);
+  // The legend's mark adds to both; a line of 5 units is half of the 10 between them.
+  expect(left.pixels).toBeGreaterThan(300);
+  const alone = join(folder, 'one.png');
+  await writeTrajectoryPlot(alone, [truth], TITLE);
+  const bottom = async (path: string) =>
+    (
+      await sharp(path)
+        .extract({ left: 0, top: PLOT_HEIGHT - 24, width: PLOT_WIDTH, height: 24 })
+        .stats()
+    ).channels[0].mean;
+  expect(await bottom(alone)).toBe(255);
+  expect(await bottom(file)).toBeLessThan(255);
 });

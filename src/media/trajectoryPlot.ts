@@ -1,8 +1,8 @@
-/** The drive seen from above, as a picture. */
+/** Paths seen from above, as a picture. */
 import { writeFile } from 'node:fs/promises';
 import { init, type EChartsOption } from 'echarts';
 import sharp from 'sharp';
-import { FONT, provideFonts } from '../media/fonts';
+import { FONT, provideFonts } from './fonts';
 
 export const PLOT_WIDTH = 900;
 export const PLOT_HEIGHT = 940;
@@ -11,37 +11,68 @@ const MARGIN = { left: 80, right: 40, top: 80, bottom: 80 };
 const TICKS = 6;
 const MOST_POINTS = 4000;
 
+type Point = readonly [x: number, z: number];
+
+export interface PlottedPath {
+  /** In the legend, which is drawn where there are several paths. */
+  readonly name: string;
+  readonly color: string;
+  /** Camera positions; those that are not finite are left out. */
+  readonly points: readonly Point[];
+}
+
+export interface TrajectoryTitle {
+  readonly title: string;
+  /** Says the unit of the positions, too. */
+  readonly subtitle: string;
+}
+
 /**
- * Writes the path as PNG, x to the right and z (ahead at the start) upwards, both axes in the same scale.
- * @param path camera positions [x, z] in units of the depth map
+ * Writes paths as PNG, x to the right and z (ahead at the start) upwards, both axes in the same scale. The first path's start and end are marked.
  */
 export async function writeTrajectoryPlot(
   file: string,
-  path: readonly (readonly [x: number, z: number])[],
-  title: string,
+  paths: readonly PlottedPath[],
+  { title, subtitle }: TrajectoryTitle,
 ): Promise<void> {
   provideFonts();
-  const points = thin(path.filter((point) => point.every(Number.isFinite)));
-  const [xRange, zRange] = equalScale(points);
-  const note = points.length > 1 ? '' : ' (no ego-motion: the camera has no calibration, or nothing was estimated)';
+  const drawn = paths.map(({ points, ...path }) => ({
+    ...path,
+    points: thin(points.filter((point) => point.every(Number.isFinite))),
+  }));
+  const [xRange, zRange] = equalScale(drawn.flatMap(({ points }) => points));
+  const first = drawn[0].points;
   const option: EChartsOption = {
     animation: false,
     backgroundColor: 'white',
     textStyle: { fontFamily: FONT },
     title: {
       text: title,
-      subtext: `ego-motion added up, seen from above, in units of the depth map${note}`,
+      subtext: subtitle,
       left: 'center',
       textStyle: { fontFamily: FONT, fontSize: 20 },
       subtextStyle: { fontFamily: FONT, fontSize: 14 },
+    },
+    legend: {
+      show: drawn.length > 1,
+      data: drawn.map(({ name }) => name),
+      bottom: 5,
+      textStyle: { fontFamily: FONT, fontSize: 14 },
     },
     grid: { ...MARGIN, containLabel: false },
     xAxis: axis('x, to the right of the first camera', xRange),
     yAxis: axis('z, ahead of the first camera', zRange),
     series: [
-      { type: 'line', data: points, showSymbol: false, lineStyle: { color: '#832681', width: 3 } },
-      marker('start', '#fc8961', points.slice(0, 1)),
-      marker('end', '#1d1147', points.slice(-1)),
+      ...drawn.map(({ name, color, points }) => ({
+        type: 'line' as const,
+        name,
+        data: points,
+        showSymbol: false,
+        lineStyle: { color, width: 3 },
+        itemStyle: { color },
+      })),
+      marker('start', '#fc8961', first.slice(0, 1)),
+      marker('end', '#1d1147', first.slice(-1)),
     ],
   };
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: PLOT_WIDTH, height: PLOT_HEIGHT });
@@ -53,7 +84,6 @@ export async function writeTrajectoryPlot(
   }
 }
 
-type Point = readonly [x: number, z: number];
 type Range = readonly [low: number, high: number];
 
 function thin(points: readonly Point[]): [number, number][] {
