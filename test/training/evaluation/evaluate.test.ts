@@ -109,6 +109,14 @@ test('a predictor that is right but for the scale has no error', async () => {
   expect(right.abs_rel).toBeLessThan(1e-3);
   expect(right.a1).toBe(1);
   expect(right.scale_mean).toBeCloseTo(3.3, 2);
+  // In metres the camera stands at 0.5 m and not at 1.65: everything is 1 - 0.5 / 1.65 too near.
+  const metric = await evaluatePredictor(groundPlanePredictor(intrinsics, 0.5, 60), path, {
+    crop: 'none',
+    maxDepth: 50,
+    scale: 'none',
+  });
+  expect(metric.abs_rel).toBeCloseTo(1 - 0.5 / 1.65, 3);
+  expect(metric.scale_mean).toBeCloseTo(3.3, 2);
   const flat = await evaluatePredictor(constantPredictor, path, { crop: 'none' });
   expect(flat.abs_rel).toBeGreaterThan(0.3);
 });

@@ -20,6 +20,20 @@ test('every metric by hand: truth 2, 4, 8 m, prediction 1, 1, 4 of unknown scale
   expect([errors?.a1, errors?.a2, errors?.a3]).toEqual([1 / 3, 1 / 3, 1 / 3]);
 });
 
+test('a prediction in metres is not scaled: truth 2, 4, 8 m, prediction 1, 5, 90 m', () => {
+  // Clipped to 80: differences 1, 1, 72; ratios 2, 1.25, 10. The medians' ratio 4 / 5 is reported and not applied.
+  const metric: DepthProtocol = { ...WHOLE, scale: 'none' };
+  const errors = depthErrors(Float32Array.of(1, 5, 90), Float32Array.of(2, 4, 8), 1, 3, metric);
+  expect(errors?.scale).toBe(4 / 5);
+  expect(errors?.abs_diff).toBeCloseTo(74 / 3, 12);
+  expect(errors?.abs_rel).toBeCloseTo((1 / 2 + 1 / 4 + 9) / 3, 12);
+  expect(errors?.rms).toBeCloseTo(Math.sqrt((1 + 1 + 72 ** 2) / 3), 12);
+  expect([errors?.a1, errors?.a2, errors?.a3]).toEqual([0, 1 / 3, 1 / 3]);
+  const scaled = depthErrors(Float32Array.of(1, 5, 90), Float32Array.of(2, 4, 8), 1, 3, WHOLE);
+  // 0.8, 4, 72: the middle one is right.
+  expect(scaled?.abs_rel).toBeCloseTo((1.2 / 2 + 0 + 64 / 8) / 3, 6);
+});
+
 test('the thresholds are 1.25 and its powers, either way round', () => {
   // Scale 1 by the middle value; ratios 1.2, 1.5, 1.9, 2.0.
   const truth = Float32Array.of(10, 10, 10, 10, 10, 10, 10);
