@@ -147,3 +147,45 @@ export function twistMessage(topic: string, seconds: number, speed: number, rece
   const message = { header: header(seconds), twist: { linear: { ...zero, x: speed }, angular: zero } };
   return { topic, type: 'geometry_msgs/TwistStamped', receivedNs: nanoseconds(receivedSeconds), message };
 }
+
+/** A vehicle at `position` with the heading `yaw` (radians about z, upwards), driving at 3 m/s. */
+export function odometryMessage(
+  topic: string,
+  seconds: number,
+  position: readonly [x: number, y: number, z: number],
+  yaw: number,
+  fields: object = {},
+): WrittenMessage {
+  const [x, y, z] = position;
+  const zero = { x: 0, y: 0, z: 0 };
+  const orientation = { x: 0, y: 0, z: Math.sin(yaw / 2), w: Math.cos(yaw / 2) };
+  const covariance = new Float64Array(36);
+  const odometry = {
+    header: header(seconds, 'odom'),
+    child_frame_id: 'base_link',
+    pose: { pose: { position: { x, y, z }, orientation }, covariance },
+    twist: { twist: { linear: { ...zero, x: 3 }, angular: zero }, covariance },
+  };
+  const message = { ...odometry, ...fields };
+  return { topic, type: 'nav_msgs/Odometry', receivedNs: nanoseconds(seconds), message };
+}
+
+/** /tf_static with transforms [parent, child, translation, quaternion x y z w]. */
+export function staticTransformsMessage(
+  seconds: number,
+  transforms: readonly (readonly [
+    parent: string,
+    child: string,
+    translation: readonly number[],
+    rotation: readonly number[],
+  ])[],
+): WrittenMessage {
+  const message = {
+    transforms: transforms.map(([parent, child, [tx, ty, tz], [x, y, z, w]]) => ({
+      header: header(seconds, parent),
+      child_frame_id: child,
+      transform: { translation: { x: tx, y: ty, z: tz }, rotation: { x, y, z, w } },
+    })),
+  };
+  return { topic: '/tf_static', type: 'tf2_msgs/TFMessage', receivedNs: nanoseconds(seconds), message };
+}

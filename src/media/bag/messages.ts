@@ -49,12 +49,32 @@ interface Vector3 {
   readonly z: number;
 }
 
+/** geometry_msgs/Pose. */
+export interface Pose {
+  readonly position: Vector3;
+  readonly orientation: Vector3 & { readonly w: number };
+}
+
+interface TransformStamped {
+  readonly header: Header;
+  readonly child_frame_id: string;
+  readonly transform: { readonly translation: Vector3; readonly rotation: Pose['orientation'] };
+}
+
+interface Odometry {
+  readonly header: Header;
+  readonly child_frame_id: string;
+  readonly pose: { readonly pose: Pose };
+  readonly twist: { readonly twist: { readonly linear: Vector3 } };
+}
+
 interface MessageTypes {
   'sensor_msgs/Image': ImageMessage;
   'sensor_msgs/CompressedImage': CompressedImageMessage;
   'sensor_msgs/CameraInfo': CameraInfoMessage;
-  'nav_msgs/Odometry': { readonly header: Header; readonly twist: { readonly twist: { readonly linear: Vector3 } } };
+  'nav_msgs/Odometry': Odometry;
   'geometry_msgs/TwistStamped': { readonly header: Header; readonly twist: { readonly linear: Vector3 } };
+  'tf2_msgs/TFMessage': { readonly transforms: readonly TransformStamped[] };
 }
 export type MessageType = keyof MessageTypes;
 
@@ -79,15 +99,24 @@ export function readMessage<T extends MessageType>(type: T, cdr: Uint8Array): Me
 /** Types that say a vehicle's speed. */
 export const SPEED_TYPES = ['nav_msgs/Odometry', 'geometry_msgs/TwistStamped'] as const;
 
-/** Speed along the path of a vehicle, metres per second. @throws RangeError when the message ends inside a field */
-export function readSpeed(type: (typeof SPEED_TYPES)[number], cdr: Uint8Array): { header: Header; speed: number } {
-  const isOdometry = type === 'nav_msgs/Odometry';
-  const { header, twist } = isOdometry ? flatTwist(readMessage(type, cdr)) : readMessage(type, cdr);
-  return { header, speed: Math.hypot(twist.linear.x, twist.linear.y, twist.linear.z) };
+export interface VehicleMotion {
+  readonly header: Header;
+  /** Along the path, metres per second. */
+  readonly speed: number;
+  /** Of odometry: where the vehicle's frame is in the header's. */
+  readonly pose?: Pose;
+  readonly childFrame?: string;
 }
 
-function flatTwist({ header, twist }: MessageTypes['nav_msgs/Odometry']): MessageTypes['geometry_msgs/TwistStamped'] {
-  return { header, twist: twist.twist };
+/** What a message says of a vehicle's motion. @throws RangeError when the message ends inside a field */
+export function readMotion(type: (typeof SPEED_TYPES)[number], cdr: Uint8Array): VehicleMotion {
+  const along = ({ x, y, z }: Vector3) => Math.hypot(x, y, z);
+  if (type === 'geometry_msgs/TwistStamped') {
+    const { header, twist } = readMessage(type, cdr);
+    return { header, speed: along(twist.linear) };
+  }
+  const { header, child_frame_id: childFrame, pose, twist } = readMessage(type, cdr);
+  return { header, speed: along(twist.twist.linear), pose: pose.pose, childFrame };
 }
 
 /** Seconds of the header's stamp; of the reception, where the driver left the stamp empty. */

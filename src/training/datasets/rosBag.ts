@@ -1,20 +1,21 @@
-/** A ROS 2 bag as a recording: one camera's images, its calibration out of the bag, and a speed where it holds one. */
+/** A ROS 2 bag as a recording: one camera's images, its calibration out of the bag, and the vehicle's speed and the camera's pose where it holds them. */
 import { basename, extname } from 'node:path';
+import { compose, type Se3 } from '../../geometry/se3';
 import { BagDamageError, isBag, openBag, type Bag, type BagMessage } from '../../media/bag/bag';
 import { describe } from '../../media/bag/bagFile';
 import { chooseCameraTopics, readBagCamera, type CameraTopicNames, type CameraTopics } from '../../media/bag/bagCamera';
 import { readBagImage } from '../../media/bag/bagImage';
-import { messageSeconds, readMessage, readSpeed } from '../../media/bag/messages';
+import { messageSeconds, readMessage, readMotion } from '../../media/bag/messages';
+import { poseToSe3, readStaticTransforms } from '../../media/bag/staticTransforms';
 import { FrameSourceError } from '../../media/frame';
 import type { Picture } from '../../media/pictures';
 import { splitPart } from '../../paths';
+import { MotionTrack, type Motion, type MotionSample } from './motionTrack';
 import type { RecordedFrame, Recording, RecordingLayout, UnreadableFrame } from './recording';
 
 /** Frames whose stamps give the rate. */
 const RATE_FRAMES = 15;
-/** Speeds further apart than this, in seconds, are not interpolated between. */
-const SPEED_GAP = 1;
-/** Images waiting, still as messages, for the speed that comes after them. */
+/** Images waiting, still as messages, for the motion that comes after them. */
 const WAITING = 16;
 
 const TOPIC_KEYS: Readonly<Record<string, keyof CameraTopicNames>> = {
@@ -42,44 +43,10 @@ export function splitBagPath(text: string): { path: string; topics: CameraTopicN
   return { path, topics };
 }
 
-interface Sample {
-  readonly stamp: number;
-  readonly speed: number;
-}
-
-/** Speed at `stamp`, not later than `after`, on the line between two samples; undefined where they are too far apart or do not enclose it. */
-function interpolate(before: Sample, after: Sample, stamp: number): number | undefined {
-  const gap = after.stamp - before.stamp;
-  if (stamp === after.stamp) return after.speed;
-  if (stamp < before.stamp || gap > SPEED_GAP) return undefined;
-  return before.speed + ((stamp - before.stamp) / gap) * (after.speed - before.speed);
-}
-
 interface StampedImage {
   readonly cdr: Uint8Array;
   readonly stamp: number;
-  readonly speed?: number;
-}
-
-/** Speeds around the stamps that are asked for, which grow: what lies behind them is forgotten. */
-class SpeedTrack {
-  #samples: Sample[] = [];
-
-  add(sample: Sample): void {
-    this.#samples.push(sample);
-  }
-
-  get end(): number {
-    return this.#samples.at(-1)?.stamp ?? -Infinity;
-  }
-
-  at(stamp: number): number | undefined {
-    const after = this.#samples.findIndex((sample) => sample.stamp >= stamp);
-    if (after < 0) return undefined;
-    const speed = interpolate(this.#samples[Math.max(0, after - 1)], this.#samples[after], stamp);
-    this.#samples = this.#samples.slice(Math.max(0, after - 1));
-    return speed;
-  }
+  readonly motion?: Motion;
 }
 
 function naming<T>(path: string, topic: string, read: () => T): T {
@@ -90,19 +57,52 @@ function naming<T>(path: string, topic: string, read: () => T): T {
   }
 }
 
-/** The camera's messages in the order of their reception, with the speed at their stamps. */
-async function* images(bag: Bag, { image, speed }: CameraTopics): AsyncGenerator<StampedImage> {
+/**
+ * Takes points of the camera's frame to the frame whose pose the odometry gives; undefined where the bag does not say where the camera is mounted
+ * (/tf_static) or has no odometry.
+ */
+async function cameraMount(bag: Bag, { image, speed }: CameraTopics): Promise<Se3 | undefined> {
+  if (speed?.type !== 'nav_msgs/Odometry') return undefined;
+  const frameOf = async (topic: string, read: (cdr: Uint8Array) => string | undefined) => {
+    for await (const { cdr } of bag.messages([topic])) return naming(bag.path, topic, () => read(cdr));
+    return undefined;
+  };
+  const vehicleFrame = await frameOf(speed.name, (cdr) => readMotion(speed.type, cdr).childFrame);
+  const cameraFrame = await frameOf(image.name, (cdr) => readMessage(image.type, cdr).header.frame_id);
+  if (!vehicleFrame || !cameraFrame) return undefined;
+  return (await readStaticTransforms(bag)).between(vehicleFrame, cameraFrame);
+}
+
+/** The vehicle's speed and, where it is known how the camera is mounted, the camera's pose. @throws FrameSourceError naming the topic */
+function motionSample(
+  bag: Bag,
+  topic: NonNullable<CameraTopics['speed']>,
+  message: BagMessage,
+  mount?: Se3,
+): MotionSample {
+  return naming(bag.path, topic.name, () => {
+    const { header, speed, pose } = readMotion(topic.type, message.cdr);
+    const stamp = messageSeconds(header, message.receivedNs);
+    // Wheel odometry that knows only its speed leaves the orientation at zeros.
+    const { x, y, z, w } = pose?.orientation ?? { x: 0, y: 0, z: 0, w: 0 };
+    const known = pose && mount && Math.hypot(x, y, z, w) > 0;
+    return { stamp, speed, pose: known ? compose(poseToSe3(pose), mount) : undefined };
+  });
+}
+
+/** The camera's messages in the order of their reception, with the motion at their stamps. */
+async function* images(bag: Bag, { image, speed }: CameraTopics, mount?: Se3): AsyncGenerator<StampedImage> {
   const stampOf = ({ topic, cdr, receivedNs }: BagMessage) =>
     naming(bag.path, topic, () => messageSeconds(readMessage(image.type, cdr).header, receivedNs));
   if (!speed) {
     for await (const message of bag.messages([image.name])) yield { cdr: message.cdr, stamp: stampOf(message) };
     return;
   }
-  const track = new SpeedTrack();
+  const track = new MotionTrack();
   const waiting: StampedImage[] = [];
   const next = (): StampedImage => {
     const first = waiting.shift()!;
-    return { ...first, speed: track.at(first.stamp) };
+    return { ...first, motion: track.at(first.stamp) };
   };
   const messages = bag.messages([image.name, speed.name])[Symbol.asyncIterator]();
   let damage: unknown;
@@ -111,10 +111,7 @@ async function* images(bag: Bag, { image, speed }: CameraTopics): AsyncGenerator
     if (!result || result.done) break;
     const message = result.value;
     if (message.topic === image.name) waiting.push({ cdr: message.cdr.slice(), stamp: stampOf(message) });
-    else {
-      const { header, speed: value } = naming(bag.path, speed.name, () => readSpeed(speed.type, message.cdr));
-      track.add({ stamp: messageSeconds(header, message.receivedNs), speed: value });
-    }
+    else track.add(motionSample(bag, speed, message, mount));
     while (waiting.length > WAITING || (waiting.length > 0 && waiting[0].stamp <= track.end)) yield next();
   }
   while (waiting.length > 0) yield next();
@@ -152,8 +149,9 @@ async function imageSize(bag: Bag, { image }: CameraTopics): Promise<{ width: nu
 
 /**
  * Opens "BAG" or "BAG#image=/front/image_raw,camera_info=/front/camera_info,speed=/odom": a folder as rosbag2 records it, or one .mcap or .db3 file.
- * The speed is that of nav_msgs/Odometry or geometry_msgs/TwistStamped, interpolated to the images' stamps. A damaged bag gives the frames
- * before the damage, then a warning.
+ * The speed is that of nav_msgs/Odometry or geometry_msgs/TwistStamped, interpolated to the images' stamps. Odometry gives the camera's pose, too, where
+ * /tf_static leads from its child frame to the images' frame, which is taken to be an optical one (REP 103). A damaged bag gives the frames before the
+ * damage, then a warning.
  * @throws FrameSourceError naming the bag, the topic and what is missing
  */
 export async function openRosBag(text: string, warn: (message: string) => void = console.warn): Promise<Recording> {
@@ -165,18 +163,23 @@ export async function openRosBag(text: string, warn: (message: string) => void =
     const { width, height } = await imageSize(bag, topics);
     const camera = await readBagCamera(bag, topics, width, height);
     const framesPerSecond = await frameRate(bag, topics);
+    // Reading the images tells of a damage, and of what could be read before it.
+    const mount = await cameraMount(bag, topics).catch((error: unknown) => {
+      if (!(error instanceof BagDamageError)) throw error;
+      return undefined;
+    });
 
     async function* frames(onUnreadable?: UnreadableFrame): AsyncGenerator<RecordedFrame> {
       let count = 0;
       try {
-        for await (const { cdr, stamp, speed } of images(bag, topics)) {
+        for await (const { cdr, stamp, motion } of images(bag, topics, mount)) {
           const picture = await readFrame(cdr, stamp).catch((error: unknown) => {
             if (!onUnreadable || !(error instanceof FrameSourceError)) throw error;
             onUnreadable(error);
           });
           if (!picture) continue;
           count++;
-          yield { stamp, image: picture.data, speed };
+          yield { stamp, image: picture.data, speed: motion?.speed, pose: motion?.pose };
         }
       } catch (error) {
         if (!(error instanceof BagDamageError) || count === 0) throw error;
@@ -194,7 +197,7 @@ export async function openRosBag(text: string, warn: (message: string) => void =
     return {
       name: basename(path, extname(path)),
       sources: [...bag.files],
-      variant: [image.name, topics.cameraInfo, topics.speed?.name ?? ''].join(' '),
+      variant: [image.name, topics.cameraInfo, topics.speed?.name ?? '', ...(mount ? ['poses'] : [])].join(' '),
       framesPerSecond,
       frameCount: image.messageCount,
       camera,

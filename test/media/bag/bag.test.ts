@@ -25,7 +25,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 /** What the referee wrote down, by our readers. */
 function row(type: string, { topic, receivedNs, cdr }: BagMessage): Record<string, unknown> {
-  const message = readMessage(type as MessageType, cdr);
+  const message = readMessage(type as Exclude<MessageType, 'tf2_msgs/TFMessage'>, cdr);
   const { sec, nanosec } = message.header.stamp;
   const fields: Record<string, unknown> = {
     topic,
