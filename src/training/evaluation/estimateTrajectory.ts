@@ -10,7 +10,7 @@ import { chainEgoMotions } from './trajectory';
 export interface TrajectoryOptions {
   /** Of the drive (default: all). */
   part?: DatasetPart;
-  /** Take every n-th frame: a slow camera seldom moves enough between two (default 1). */
+  /** Take every n-th frame (default 1). */
   every?: number;
   threads?: number;
   onFrame?: (done: number, count: number) => void;
