@@ -4,6 +4,10 @@ import { buildDepthHead } from './heads/depth';
 import { buildGradientHead, gradientInputs } from './heads/gradient';
 import { buildPoseHead } from './heads/pose';
 import { Affine, NetworkBuilder } from './layers';
+import { writeFusion } from './onnx/fusion';
+import type { GraphWriter } from './onnx/graphWriter';
+import { writeLayersModel, type GraphMap } from './onnx/layers';
+import type { GraphSource, NetworkGraph } from './onnx/networkGraph';
 import { assign, collectVariables, startVariables } from './variables';
 
 export type { EncoderName } from './encoders/index';
@@ -45,7 +49,7 @@ export const poseFeatureIndex = 2;
  * const pose = network.estimatePose(previousFeatures[2], features[2]);  // [b, 6]
  * ```
  */
-export class DepthNetwork {
+export class DepthNetwork implements GraphSource {
   readonly config: Readonly<Required<NetworkConfig>>;
   /** [b, h, w, 3] rgb in 0..1 -> feature maps at strides 2, 4, 8, 16, 32. */
   readonly encoder: tf.LayersModel;
@@ -113,6 +117,26 @@ export class DepthNetwork {
    */
   estimatePose(previousStride8: tf.Tensor4D, currentStride8: tf.Tensor4D): tf.Tensor2D {
     return this.poseHead.apply([previousStride8, currentStride8], { training: true }) as tf.Tensor2D;
+  }
+
+  writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {
+    const write = (model: tf.LayersModel, inputs: GraphMap[]): GraphMap[] =>
+      writeLayersModel(graph, model, inputs, this.#variables);
+    const { height, width } = image;
+    const { fusionLambda } = this.config;
+    const features = write(this.encoder, [image]);
+    const [logDisparity, context] = write(this.depthHead, features);
+    const [gradient] = write(this.gradientHead, gradientInputs(features, context));
+    const fused = writeFusion(graph, logDisparity.value, gradient.value, { height, width, lambda: fusionLambda });
+    return {
+      logDisparity: fused.logDisparity,
+      gradient: { value: gradient.value, confidence: fused.confidence },
+      pose: {
+        features: features[poseFeatureIndex],
+        write: (previous, current) => write(this.poseHead, [previous, current])[0].value,
+      },
+      fusionLambda,
+    };
   }
 
   /** The variables of the given groups (default all), in a stable order. Their stable names: `namedVariables`. */

@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { cropIntrinsics, scaleIntrinsics } from '../geometry/camera';
 import { exportOnnx } from '../model/onnx/exportOnnx';
-import { TrainedDepthgrad } from './networks/depthgrad';
 import { readRunCamera } from './runCamera';
 import { openRun } from './trainedRun';
 
@@ -24,21 +23,27 @@ export function registerExport(program: Command): void {
     .option('--best', 'the checkpoint with the lowest validation figure (default: the last one)')
     .action(async (run: string, flags: ExportFlags) => {
       const { recipe, network, position } = openRun(run, flags.best);
-      if (!(network instanceof TrainedDepthgrad))
+      const { kind, height, width } = recipe.network;
+      if (!network.graph)
         throw new Error(
-          `${run} trained a network "${recipe.network.kind}", which has no ONNX form: only "depthgrad" is exported. ` +
+          `${run} trained a network "${kind}", which has no ONNX form: its adapter in src/training/networks has no graph. ` +
             `For its figures: npx depthgrad evaluate --run ${run} --dataset DIR`,
         );
-      const { encoder, height, width } = network.network.config;
+      const encoder = 'encoder' in recipe.network ? recipe.network.encoder : undefined;
+      const form = [encoder, `${height}x${width}`].filter((part) => part !== undefined);
       const camera = await readRunCamera(recipe, run);
       const { width: cameraWidth, height: cameraHeight } = camera.intrinsics;
       const used = cropIntrinsics(camera.intrinsics, 0, 0, cameraWidth, camera.usableRows ?? cameraHeight);
       const { fx, fy, cx, cy } = scaleIntrinsics(used, width, height);
-      const sha256 = exportOnnx(network.network, flags.out, {
-        name: flags.name ?? `${recipe.name}-${encoder}-${height}x${width}`,
+      const sha256 = exportOnnx(network.graph, flags.out, {
+        name: flags.name ?? [recipe.name, ...form].join('-'),
         version: flags.modelVersion ?? `step${position.step}`,
+        network: kind === 'depthgrad' ? undefined : kind,
+        encoder,
+        height,
+        width,
         intrinsics: { fx, fy, cx, cy },
       });
-      console.log(`${flags.out}: step ${position.step}, ${encoder} ${height}x${width}, sha256 ${sha256}`);
+      console.log(`${flags.out}: step ${position.step}, ${form.join(' ')}, sha256 ${sha256}`);
     });
 }

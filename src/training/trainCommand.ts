@@ -75,12 +75,8 @@ export function registerTrain(program: Command): void {
         maxSeconds: flags.maxMinutes === undefined ? undefined : 60 * Number(flags.maxMinutes),
       });
       const report = writeReport(out);
-      const next =
-        recipe.network.kind === 'depthgrad'
-          ? `export ${out} --out model.onnx`
-          : `evaluate --run ${out} --dataset DIR (a network ${recipe.network.kind} has no ONNX form)`;
-      console.log(
-        `${position.step} steps in ${(position.seconds / 60).toFixed(1)} min, report ${report}; next: npx depthgrad ${next}`,
-      );
+      const minutes = (position.seconds / 60).toFixed(1);
+      const next = `npx depthgrad export ${out} --out model.onnx`;
+      console.log(`${position.step} steps in ${minutes} min, report ${report}; next: ${next}`);
     });
 }

@@ -18,7 +18,14 @@ async function open(bytes: Uint8Array): Promise<InferenceSession> {
 
 test('the two halves of an exported model give what the whole gives', async () => {
   const network = DepthNetwork.create({ encoder: 'lite0', height, width, seed: 4 });
-  const description = { name: 't', version: '1', intrinsics: { fx: 60, fy: 60, cx: 47.5, cy: 31.5 } };
+  const description = {
+    name: 't',
+    version: '1',
+    encoder: 'lite0',
+    height,
+    width,
+    intrinsics: { fx: 60, fy: 60, cx: 47.5, cy: 31.5 },
+  };
   const bytes = buildOnnx(network, description);
   network.dispose();
   const parts = splitModel(bytes)!;

@@ -13,7 +13,7 @@ import type { ModelDescription } from '../../src/model/onnx/metadata';
 import { inferReference, type InferenceOutputs, type RgbImage } from '../../src/model/reference';
 import { uniformGenerator } from '../../src/model/start';
 
-const description: ModelDescription = {
+const description: Omit<ModelDescription, 'height' | 'width'> = {
   name: 'test',
   version: '1.2.3',
   intrinsics: { fx: 101.5, fy: 102.25, cx: 47.75, cy: 31.5 },
@@ -57,7 +57,9 @@ function picture(height: number, width: number, seed: number): RgbImage {
 }
 
 async function expectSame(network: DepthNetwork, image: RgbImage): Promise<void> {
-  const session = await InferenceSession.create(buildOnnx(network, description), { intraOpNumThreads: 1 });
+  const session = await InferenceSession.create(buildOnnx(network, { ...description, ...network.config }), {
+    intraOpNumThreads: 1,
+  });
   const input = session.inputMetadata.find(({ name }) => name === 'previous_features');
   if (!input?.isTensor) throw new Error('the graph has no previous_features');
   const shape = input.shape as [number, number, number, number];
@@ -113,7 +115,7 @@ describe('the model file', () => {
   let sha256 = '';
 
   beforeAll(() => {
-    sha256 = exportOnnx(network, path, description);
+    sha256 = exportOnnx(network, path, { ...description, ...network.config });
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -198,7 +200,9 @@ describe('the model file', () => {
 
   test('stays as it was when a new one cannot be written', () => {
     const nowhere = join(folder, 'no-such-folder', 'model.onnx');
-    expect(() => exportOnnx(network, nowhere, description)).toThrow(/cannot write .*no-such-folder/);
+    expect(() => exportOnnx(network, nowhere, { ...description, ...network.config })).toThrow(
+      /cannot write .*no-such-folder/,
+    );
     expect(createHash('sha256').update(readFileSync(path)).digest('hex')).toBe(sha256);
   });
 });

@@ -5,6 +5,9 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { farthestDepth, nearestDepth } from '../heads/depth';
 import { Affine, LogDisparity, NetworkBuilder } from '../layers';
+import type { GraphWriter } from '../onnx/graphWriter';
+import { writeEnlarged, writeLayersModel, writeLogDisparity, type GraphMap } from '../onnx/layers';
+import type { NetworkGraph } from '../onnx/networkGraph';
 import { collectVariables, startVariables } from '../variables';
 import { splitStatistics, type DepthEstimator, type UniformSource } from './estimator';
 import { resizeMap } from './resample';
@@ -117,6 +120,18 @@ export class ConvolutionalNetwork implements DepthEstimator {
     const inputs = this.config.kind === 'eigen_coarse' ? [images, this.#dropout(images.shape[0], training)] : images;
     const raw = this.#model.apply(inputs, { training: training !== undefined }) as tf.Tensor4D;
     return this.#range.apply(raw) as tf.Tensor4D;
+  }
+
+  writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {
+    const inputs = [image];
+    if (this.config.kind === 'eigen_coarse') {
+      const units = this.#model.inputs[1].shape[1]!;
+      const value = graph.floats('no_dropout', new Float32Array(units).fill(1), [1, units]);
+      inputs.push({ value, height: 0, width: 0, channels: units });
+    }
+    const [raw] = writeLayersModel(graph, this.#model, inputs, this.#variables);
+    const coarse = writeLogDisparity(graph, this.#range, raw);
+    return { logDisparity: writeEnlarged(graph, coarse, image.height, image.width).value };
   }
 
   dispose(): void {

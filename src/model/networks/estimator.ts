@@ -1,5 +1,6 @@
 /** What the networks of the source texts other than depthgrad's own (network.ts) have in common. */
 import type * as tf from '@tensorflow/tfjs-node-gpu';
+import type { GraphSource } from '../onnx/networkGraph';
 
 /** Uniform numbers in [0, 1) for dropout; a generator whose state a checkpoint holds makes a resumed run repeat itself. */
 export interface UniformSource {
@@ -7,7 +8,7 @@ export interface UniformSource {
 }
 
 /** A network that learns depth from single images. */
-export interface DepthEstimator {
+export interface DepthEstimator extends GraphSource {
   /** What training changes, by stable name. */
   namedVariables(): Map<string, tf.Variable>;
   /** Running means and variances of batch normalisation: part of the weights, not trained. Empty where there is none. */

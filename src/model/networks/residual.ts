@@ -7,6 +7,9 @@ import { encoderByName, type Encoder, type EncoderName } from '../encoders/index
 import { resnet50 } from '../encoders/resnet50';
 import { farthestDepth, nearestDepth } from '../heads/depth';
 import { Affine, LogDisparity, NetworkBuilder } from '../layers';
+import type { GraphWriter } from '../onnx/graphWriter';
+import { writeEnlarged, writeLayersModel, type GraphMap } from '../onnx/layers';
+import type { NetworkGraph } from '../onnx/networkGraph';
 import { assign, collectVariables, startVariables } from '../variables';
 import type { DepthEstimator } from './estimator';
 import { resizeMap, UpConvolution, type Unpooling } from './resample';
@@ -99,6 +102,11 @@ export class ResidualNetwork implements DepthEstimator {
   estimate(images: tf.Tensor4D): tf.Tensor4D {
     const half = this.#model.apply(images) as tf.Tensor4D;
     return resizeMap(half, images.shape[1], images.shape[2]);
+  }
+
+  writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {
+    const [half] = writeLayersModel(graph, this.#model, [image], this.#variables);
+    return { logDisparity: writeEnlarged(graph, half, image.height, image.width).value };
   }
 
   /**

@@ -5,6 +5,10 @@
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Affine, CropTo, NetworkBuilder, SpatialMean } from '../layers';
+import { writeConfidence } from '../onnx/fusion';
+import type { GraphWriter } from '../onnx/graphWriter';
+import { writeLayersModel, type GraphMap } from '../onnx/layers';
+import type { GraphSource, NetworkGraph } from '../onnx/networkGraph';
 import { collectVariables, startVariables } from '../variables';
 
 export interface SfmLearnerConfig {
@@ -13,6 +17,8 @@ export interface SfmLearnerConfig {
   widthFactor?: number;
   /** CH-001's gradient multi-task: a common decoder with an x and a y head beside the disparities', on the same encoder. */
   gradientDecoder?: boolean;
+  /** What its losses make that decoder estimate: CH-001's edge filter of depth in metres, or forward differences of log-disparity. */
+  gradientOf?: 'depth' | 'log_disparity';
 }
 
 /** What is estimated of a single image. */
@@ -145,12 +151,14 @@ function buildPose(builder: NetworkBuilder, wide: Wide): tf.LayersModel {
  * const { disparities, explainability, poseFromPrevious, poseToNext } = network.estimate(target, previous, next);
  * ```
  */
-export class SfmLearnerNetwork {
+export class SfmLearnerNetwork implements GraphSource {
   readonly #depth: tf.LayersModel;
   readonly #pose: tf.LayersModel;
+  readonly #gradientOf: 'depth' | 'log_disparity';
   readonly #variables: ReadonlyMap<string, tf.Variable>;
 
-  constructor({ seed, widthFactor = 1, gradientDecoder = false }: SfmLearnerConfig) {
+  constructor({ seed, widthFactor = 1, gradientDecoder = false, gradientOf = 'depth' }: SfmLearnerConfig) {
+    this.#gradientOf = gradientOf;
     const wide: Wide = (channels) => Math.max(1, Math.round(channels * widthFactor));
     const builder = new NetworkBuilder();
     this.#depth = buildDepth(builder, wide, gradientDecoder);
@@ -180,6 +188,22 @@ export class SfmLearnerNetwork {
       poseFromPrevious,
       poseToNext,
     };
+  }
+
+  /** Depth, and the gradient where there is a decoder for it. The pose network looks at three frames at once, which no graph is given. */
+  writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {
+    const maps = writeLayersModel(graph, this.#depth, [image], this.#variables);
+    const [{ value: disparity }] = maps;
+    const logDisparity = graph.node('Log', [disparity]);
+    const estimated: GraphMap | undefined = maps[scales];
+    if (!estimated) return { logDisparity };
+    let { value } = estimated;
+    if (this.#gradientOf === 'depth') {
+      // The edge filter's Z(u+1) - Z(u-1) is about 2 dZ, and d ln(1/Z) is -dZ / Z.
+      const factor = graph.node('Mul', [disparity, graph.floats('minus_half', [-0.5], [])]);
+      value = graph.node('Mul', [value, factor]);
+    }
+    return { logDisparity, gradient: { value, confidence: writeConfidence(graph, logDisparity, value, image) } };
   }
 
   dispose(): void {

@@ -8,6 +8,10 @@ import { buildDepthHead } from '../heads/depth';
 import { buildGradientHead, gradientInputs } from '../heads/gradient';
 import { buildPoseHead } from '../heads/pose';
 import { Affine, DepthToSpace, NetworkBuilder } from '../layers';
+import { writeConfidence } from '../onnx/fusion';
+import type { GraphWriter } from '../onnx/graphWriter';
+import { writeLayersModel, type GraphMap } from '../onnx/layers';
+import type { GraphSource, NetworkGraph } from '../onnx/networkGraph';
 import { collectVariables, startVariables } from '../variables';
 
 export interface TwoStreamConfig {
@@ -70,7 +74,7 @@ function spaceToDepth(map: tf.Tensor4D): tf.Tensor4D {
   return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [b, h / 2, w / 2, 4 * c]);
 }
 
-export class TwoStreamNetwork {
+export class TwoStreamNetwork implements GraphSource {
   readonly #depth: Stream;
   readonly #gradient: Stream & { head: tf.LayersModel };
   readonly #fusion: tf.LayersModel;
@@ -151,6 +155,32 @@ export class TwoStreamNetwork {
     const correction = this.#fusion.apply([cells, depthFeatures[0]]) as tf.Tensor4D;
     const poseFeatures = depthFeatures[poseFeatureIndex];
     return { logDisparity, gradient, fused: tf.add(logDisparity, correction), poseFeatures };
+  }
+
+  writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {
+    const write = (model: tf.LayersModel, inputs: GraphMap[], prefix = ''): GraphMap[] =>
+      writeLayersModel(graph, model, inputs, this.#variables, prefix);
+    const [ofDepth, ofGradient] = ['depth_stream/', 'gradient_stream/'];
+    const depthFeatures = write(this.#depth.encoder, [image], ofDepth);
+    const [logDisparity] = write(this.#depth.decoder, depthFeatures, ofDepth);
+    const gradientFeatures = write(this.#gradient.encoder, [image], ofGradient);
+    const [context] = write(this.#gradient.decoder, gradientFeatures, ofGradient);
+    const [gradient] = write(this.#gradient.head, gradientInputs(gradientFeatures, context), ofGradient);
+    const both = graph.node('Concat', [logDisparity.value, gradient.value], { axis: 1 });
+    const { height, width } = depthFeatures[0];
+    const cells = { value: graph.node('SpaceToDepth', [both], { blocksize: 2 }), height, width, channels: 12 };
+    const [correction] = write(this.#fusion, [cells, depthFeatures[0]], ofDepth);
+    return {
+      logDisparity: graph.node('Add', [logDisparity.value, correction.value]),
+      gradient: {
+        value: gradient.value,
+        confidence: writeConfidence(graph, logDisparity.value, gradient.value, image),
+      },
+      pose: {
+        features: depthFeatures[poseFeatureIndex],
+        write: (previous, current) => write(this.#pose, [previous, current])[0].value,
+      },
+    };
   }
 
   dispose(): void {

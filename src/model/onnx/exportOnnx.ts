@@ -1,62 +1,55 @@
 /**
- * Exports a DepthNetwork as one ONNX file that stands alone (docs/architecture.md, "Graph contract"): uint8 rgb image of any
- * size in; depth, gradient, confidence, ego-motion and the features to feed back with the next frame out.
+ * Exports a network as one ONNX file that stands alone (docs/architecture.md, "Graph contract"): uint8 rgb image of any size in;
+ * depth, gradient, confidence, ego-motion and the features to feed back with the next frame out.
  */
 import { createHash } from 'node:crypto';
 import { onnx } from 'onnx-proto';
 import { confidenceSharpness } from '../confidence';
-import { gradientInputs } from '../heads/gradient';
-import { poseFeatureIndex, type DepthNetwork } from '../network';
 import { writeFileAtomically } from '../safetensors';
 import { handedOnLayout, writeEgoMotion, writeHandedOn } from './egoMotion';
-import { writeFusion } from './fusion';
+import { writeForwardDifferences } from './fusion';
 import { GraphWriter } from './graphWriter';
-import { writeLayersModel, type GraphMap } from './layers';
+import type { GraphMap } from './layers';
 import { metadataToEntries, type ModelDescription } from './metadata';
+import type { GraphSource } from './networkGraph';
 
-/** The bytes of the ONNX file. */
-export function buildOnnx(network: DepthNetwork, description: ModelDescription): Uint8Array {
-  const { encoder, height, width, fusionLambda } = network.config;
+/** The bytes of the ONNX file. @throws Error naming a layer that has no ONNX form */
+export function buildOnnx(network: GraphSource, description: ModelDescription): Uint8Array {
+  const { height, width } = description;
+  const size = { height, width };
   const graph = new GraphWriter('depthgrad');
-  const variables = network.namedVariables();
-  const write = (model: DepthNetwork['encoder'], inputs: GraphMap[]): GraphMap[] =>
-    writeLayersModel(graph, model, inputs, variables);
-
   const image = writeImage(graph, height, width);
-  const features = write(network.encoder, [image]);
-  const [logDisparity, context] = write(network.depthHead, features);
-  const [gradient] = write(network.gradientHead, gradientInputs(features, context));
-  const fused = writeFusion(graph, logDisparity.value, gradient.value, { height, width, lambda: fusionLambda });
-  const depth = graph.node('Exp', [graph.node('Neg', [fused.logDisparity])]);
+  const { logDisparity, gradient, pose, fusionLambda } = network.writeGraph(graph, image);
+  const depth = graph.node('Exp', [graph.node('Neg', [logDisparity])]);
 
   const planeShape = graph.integers('one_plane', [1, height, width]);
   graph.output(graph.node('Reshape', [depth, planeShape], {}, 'depth'), [1, height, width]);
-  graph.output(graph.node('Transpose', [gradient.value], { perm: [0, 2, 3, 1] }, 'log_disparity_gradient'), [
+  const differences =
+    gradient?.value ?? writeForwardDifferences(graph, graph.shaped(logDisparity, [1, 1, height, width]), size);
+  graph.output(graph.node('Transpose', [differences], { perm: [0, 2, 3, 1] }, 'log_disparity_gradient'), [
     1,
     height,
     width,
     2,
   ]);
-  graph.output(graph.node('Reshape', [fused.confidence, planeShape], {}, 'confidence'), [1, height, width]);
+  const confidence =
+    gradient?.confidence ?? graph.floats('full_confidence', new Float32Array(height * width).fill(1), [height, width]);
+  graph.output(graph.node('Reshape', [confidence, planeShape], {}, 'confidence'), [1, height, width]);
 
-  const current = features[poseFeatureIndex];
-  const layout = handedOnLayout(current);
+  const layout = handedOnLayout(size, pose?.features.channels ?? 0);
   graph.input('previous_features', 'float32', layout.shape);
-  writeHandedOn(graph, layout, image.value, current.value);
-  writeEgoMotion(graph, layout, network, description.intrinsics);
+  writeHandedOn(graph, layout, image.value, pose);
+  writeEgoMotion(graph, layout, size, pose, description.intrinsics);
 
   return graph.finish(
     metadataToEntries({
       ...description,
-      encoder,
-      height,
-      width,
       featureHeight: layout.height,
       featureWidth: layout.width,
       featureChannels: layout.channels,
       intrinsicsChannel: layout.intrinsicsChannel,
       fusionLambda,
-      confidenceSharpness,
+      confidenceSharpness: gradient && confidenceSharpness,
     }),
   );
 }
@@ -67,7 +60,7 @@ export function buildOnnx(network: DepthNetwork, description: ModelDescription):
  * @returns the file's SHA-256, hexadecimal
  * @throws Error naming the file when it cannot be written
  */
-export function exportOnnx(network: DepthNetwork, path: string, description: ModelDescription): string {
+export function exportOnnx(network: GraphSource, path: string, description: ModelDescription): string {
   const bytes = buildOnnx(network, description);
   writeFileAtomically(path, [bytes]);
   return createHash('sha256').update(bytes).digest('hex');

@@ -1,8 +1,16 @@
-/** Screened-Poisson fusion and confidence as ONNX nodes: the same numbers as ../fusion.ts and ../confidence.ts. */
+/**
+ * Screened-Poisson fusion, forward differences and confidence as ONNX nodes: the same numbers as ../fusion.ts,
+ * ../../geometry/poisson.ts and ../confidence.ts.
+ */
 import { dctMatrix } from '../../geometry/poisson';
 import { confidenceSharpness, confidenceWindow } from '../confidence';
 import { inverseSpectrum } from '../fusion';
 import type { GraphWriter } from './graphWriter';
+
+interface Size {
+  height: number;
+  width: number;
+}
 
 /** One small convolution over the stacked [u0, G_u, G_v] gives each of the quantities below; its kernel as [out][in] taps. */
 type Stencil = readonly (readonly (readonly number[])[])[];
@@ -22,10 +30,10 @@ export function writeFusion(
   graph: GraphWriter,
   logDisparity: string,
   gradient: string,
-  { height, width, lambda }: { height: number; width: number; lambda: number },
+  { height, width, lambda }: Size & { lambda: number },
 ): FusionOutputs {
-  const inside = graph.floats('fusion/inside', insideMask(height, width), [1, 2, height, width]);
-  const stack = graph.node('Concat', [logDisparity, graph.node('Mul', [gradient, inside])], { axis: 1 });
+  const inside = writeInside(graph, { height, width });
+  const stack = writeStack(graph, logDisparity, gradient, inside);
 
   // lambda u0 + grad^T G. The 2x2 window ends at the pixel: taps are up-left, up, left, pixel.
   const adjoint: Stencil = [
@@ -37,7 +45,39 @@ export function writeFusion(
   ];
   const right = writeStencil(graph, 'fusion/adjoint', stack, adjoint, [1, 1, 0, 0]);
   const logDisparityFused = writeSolve(graph, right, height, width, lambda);
+  return { logDisparity: logDisparityFused, confidence: writeAgreement(graph, stack, inside) };
+}
 
+/** The confidence alone, of a network that fuses in another way. Names and shapes as for `writeFusion`. */
+export function writeConfidence(graph: GraphWriter, logDisparity: string, gradient: string, size: Size): string {
+  const inside = writeInside(graph, size);
+  return writeAgreement(graph, writeStack(graph, logDisparity, gradient, inside), inside);
+}
+
+/**
+ * (du, dv) of a map, zero in the last column and row.
+ *
+ * @param map [1, 1, h, w]  @returns [1, 2, h, w]
+ */
+export function writeForwardDifferences(graph: GraphWriter, map: string, size: Size): string {
+  // The window begins at the pixel: taps are pixel, right, below, below-right.
+  const taps = [-1, 1, 0, 0, -1, 0, 1, 0];
+  const weights = graph.floats('forward_differences', taps, [2, 1, 2, 2]);
+  const differences = graph.node('Conv', [map, weights], { kernel_shape: [2, 2], pads: [0, 0, 1, 1] });
+  return graph.node('Mul', [differences, writeInside(graph, size)]);
+}
+
+function writeInside(graph: GraphWriter, { height, width }: Size): string {
+  return graph.floats('fusion/inside', insideMask(height, width), [1, 2, height, width]);
+}
+
+/** [u0, G_u, G_v]: [1, 3, h, w]. */
+function writeStack(graph: GraphWriter, logDisparity: string, gradient: string, inside: string): string {
+  return graph.node('Concat', [logDisparity, graph.node('Mul', [gradient, inside])], { axis: 1 });
+}
+
+/** exp(-k * mean |grad u0 - G|), [1, 1, h, w]. */
+function writeAgreement(graph: GraphWriter, stack: string, inside: string): string {
   // grad u0 - G. The window begins at the pixel: taps are pixel, right, below, below-right.
   const difference: Stencil = [
     [
@@ -66,7 +106,7 @@ export function writeFusion(
     count_include_pad: 0,
   });
   const sharpness = graph.floats('confidence/minus_sharpness', [-confidenceSharpness], []);
-  return { logDisparity: logDisparityFused, confidence: graph.node('Exp', [graph.node('Mul', [mean, sharpness])]) };
+  return graph.node('Exp', [graph.node('Mul', [mean, sharpness])]);
 }
 
 /** Four matrix products: to the cosine spectrum, divide, and back. */

@@ -4,11 +4,11 @@ import { onnx } from 'onnx-proto';
 import { isEncoderName } from '../encoders/index';
 import { DepthNetwork } from '../network';
 import { kernelFromOnnx } from './layers';
-import { metadataFromEntries, type OnnxMetadata } from './metadata';
+import { metadataFromEntries, type DepthgradMetadata } from './metadata';
 
 export interface LoadedModel {
   network: DepthNetwork;
-  metadata: OnnxMetadata;
+  metadata: DepthgradMetadata;
 }
 
 /** @throws Error naming the file when it is missing, truncated, not made by depthgrad, or lacks weights */

@@ -1,4 +1,4 @@
-/** The network of a training run as a depth predictor: for networks that have no ONNX form, and for runs not exported yet. */
+/** The network of a training run as a depth predictor: for runs not exported yet. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { AreaResizer, RGB8 } from '../../geometry/areaResize';
 import { openRun } from '../trainedRun';

@@ -40,6 +40,10 @@ export class TrainedDepthgrad implements TrainedNetwork {
     return this.#decode(this.network.encode(images));
   }
 
+  get graph(): DepthNetwork {
+    return this.network;
+  }
+
   dispose(): void {
     this.network.dispose();
   }

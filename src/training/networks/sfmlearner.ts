@@ -13,6 +13,8 @@ const schema = z.strictObject({
   width_factor: z.number().positive().default(1),
   /** CH-001's common gradient decoder with an x and a y head. */
   gradient_decoder: z.boolean().default(false),
+  /** What the losses make it estimate: CH-001's edge filter of depth in metres, or forward differences of log-disparity. */
+  gradient_of: z.enum(['depth', 'log_disparity']).default('depth'),
 });
 
 function asEstimate({ disparities, gradient }: SfmLearnerDepth): DepthEstimate {
@@ -46,6 +48,10 @@ class TrainedSfmLearner implements TrainedNetwork {
     return asEstimate(this.network.estimateDepth(images));
   }
 
+  get graph(): SfmLearnerNetwork {
+    return this.network;
+  }
+
   dispose(): void {
     this.network.dispose();
   }
@@ -53,6 +59,6 @@ class TrainedSfmLearner implements TrainedNetwork {
 
 export const sfmlearner = networkKind(
   schema,
-  ({ width_factor: widthFactor, gradient_decoder: gradientDecoder }, { seed }) =>
-    new TrainedSfmLearner(new SfmLearnerNetwork({ seed, widthFactor, gradientDecoder })),
+  ({ width_factor: widthFactor, gradient_decoder: gradientDecoder, gradient_of: gradientOf }, { seed }) =>
+    new TrainedSfmLearner(new SfmLearnerNetwork({ seed, widthFactor, gradientDecoder, gradientOf })),
 );

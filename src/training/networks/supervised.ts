@@ -57,6 +57,10 @@ class TrainedEstimator implements TrainedNetwork {
     return asEstimate(this.network.estimate(images));
   }
 
+  get graph(): DepthEstimator {
+    return this.network;
+  }
+
   dispose(): void {
     this.network.dispose();
   }

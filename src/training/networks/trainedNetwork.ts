@@ -2,6 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-node-gpu';
 import { z } from 'zod';
 import type { UniformSource } from '../../model/networks/estimator';
+import type { GraphSource } from '../../model/onnx/networkGraph';
 import type { BatchSource } from '../batches/batchSource';
 import type { TrainingBatch, TrainingOutputs } from '../losses/loss';
 
@@ -27,6 +28,8 @@ export interface TrainedNetwork {
   forward(batch: TrainingBatch, pass: ForwardPass): TrainingOutputs;
   /** @param images rgb in 0..1, [b,h,w,3] */
   estimate(images: tf.Tensor4D): DepthEstimate;
+  /** What `depthgrad export` writes; a network without it is refused there. */
+  readonly graph?: GraphSource;
   dispose(): void;
 }
 

@@ -37,6 +37,10 @@ class TrainedTwoStream implements TrainedNetwork {
     return this.network.estimate(images);
   }
 
+  get graph(): TwoStreamNetwork {
+    return this.network;
+  }
+
   dispose(): void {
     this.network.dispose();
   }
