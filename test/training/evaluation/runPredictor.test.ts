@@ -1,4 +1,4 @@
-/** A run of a network that has no ONNX form, measured and refused by the commands a user types. Builds on dist/. */
+/** A run, measured and refused by the command a user types. Builds on dist/. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -55,10 +55,7 @@ test('evaluate --run measures it against a dataset’s depth', () => {
   expect(summary.scale_mean).toBeLessThan(20);
 });
 
-test('export refuses it and says what to do, evaluate names a checkpoint that is not there', () => {
-  const exported = depthgrad('export', run, '--out', join(folder, 'model.onnx'));
-  expect(exported.status).toBe(1);
-  expect(exported.stderr).toMatch(/"sfmlearner", which has no ONNX form.*evaluate --run .*run --dataset DIR/);
+test('a checkpoint that is not there and a choice of two models are named', () => {
   const best = depthgrad('evaluate', '--run', run, '--best', '--dataset', dataset);
   expect(best.status).toBe(1);
   expect(best.stderr).toMatch(/cannot read .*best\.safetensors/);
