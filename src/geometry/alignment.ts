@@ -213,7 +213,12 @@ export const ALIGNMENT_SHRINK = 2;
  * Gauss-Newton steps at a quarter, then at half of the network's size; each group begins with a normal matrix of its own. Coarser
  * levels lose the road's faint texture and with it the forward motion (docs/decisions.md).
  */
-export const ALIGNMENT_ITERATIONS = { coarse: [4, 4], fine: [4, 4] } as const;
+export const ALIGNMENT_ITERATIONS = {
+  /** At an eighth, where nothing proposes a motion: a quarter-size image alone reaches too short a way from rest. */
+  fromRest: [4, 4],
+  coarse: [4, 4],
+  fine: [4, 4],
+} as const;
 
 /** Mean over blocks of `side` x `side` pixels; channels are averaged too: [h,w,channels] -> [h/side,w/side]. */
 export function blockMeans(
@@ -236,28 +241,33 @@ export function blockMeans(
   return out;
 }
 
-/** The two levels from grey images and log-disparity at half the network's size (sides even). */
+/**
+ * The levels from grey images and log-disparity at half the network's size.
+ *
+ * @param fromRest begin with a level more, for a start from no motion
+ */
 export function alignmentLevels(
   fine: Omit<AlignmentLevel, 'iterations' | keyof PinholeParameters>,
   networkIntrinsics: PinholeParameters,
+  fromRest = false,
 ): AlignmentLevel[] {
-  const { height, width } = fine;
-  const halve = (map: Float32Array): Float32Array => blockMeans(map, height, width, 1, 2);
+  type Maps = typeof fine;
+  const halved = ({ height, width, target, source, logDisparity }: Maps): Maps => {
+    const halve = (map: Float32Array): Float32Array => blockMeans(map, height, width, 1, 2);
+    const maps = { target: halve(target), source: halve(source), logDisparity: halve(logDisparity) };
+    return { height: height / 2, width: width / 2, ...maps };
+  };
   const shrunk = (by: number): PinholeParameters => ({
     fx: networkIntrinsics.fx / by,
     fy: networkIntrinsics.fy / by,
     cx: (networkIntrinsics.cx + 0.5) / by - 0.5,
     cy: (networkIntrinsics.cy + 0.5) / by - 0.5,
   });
-  const coarse = {
-    height: height / 2,
-    width: width / 2,
-    target: halve(fine.target),
-    source: halve(fine.source),
-    logDisparity: halve(fine.logDisparity),
-  };
-  return [
+  const coarse = halved(fine);
+  const levels: AlignmentLevel[] = [
     { ...coarse, ...shrunk(2 * ALIGNMENT_SHRINK), iterations: ALIGNMENT_ITERATIONS.coarse },
     { ...fine, ...shrunk(ALIGNMENT_SHRINK), iterations: ALIGNMENT_ITERATIONS.fine },
   ];
+  if (!fromRest) return levels;
+  return [{ ...halved(coarse), ...shrunk(4 * ALIGNMENT_SHRINK), iterations: ALIGNMENT_ITERATIONS.fromRest }, ...levels];
 }

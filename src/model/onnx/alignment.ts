@@ -1,5 +1,5 @@
 /**
- * Direct image alignment (geometry/alignment.ts) as ONNX nodes: the pose head's answer refined on the graph's own depth. The names
+ * Direct image alignment (geometry/alignment.ts) as ONNX nodes: the pose head's answer, or no motion, refined on the graph's own depth. The names
  * follow that file, which explains the arithmetic.
  */
 import {
@@ -20,7 +20,8 @@ export interface AlignmentInputs {
   source: string;
   logDisparity: string;
   intrinsics: string;
-  pose: string;
+  /** The head's answer; left out, the alignment starts from no motion and a level coarser. */
+  pose?: string;
   /** The network's size. */
   height: number;
   width: number;
@@ -245,29 +246,35 @@ function refine(x: Algebra, level: Level, intrinsics: string, start: string): st
 /** @returns the name of the refined pose, [1, 6] */
 export function writeAlignment(graph: GraphWriter, inputs: AlignmentInputs): string {
   const x = new Algebra(graph);
-  const [height, width] = [inputs.height / ALIGNMENT_SHRINK, inputs.width / ALIGNMENT_SHRINK];
   const halve = (map: string): string => graph.node('AveragePool', [map], { kernel_shape: [2, 2], strides: [2, 2] });
+  const halved = (level: Level, iterations: readonly number[]): Level => ({
+    target: halve(level.target),
+    source: halve(level.source),
+    logDisparity: halve(level.logDisparity),
+    height: level.height / 2,
+    width: level.width / 2,
+    shrink: 2 * level.shrink,
+    iterations,
+  });
   const { target, source, logDisparity, intrinsics } = inputs;
-  const fine = { target, source, logDisparity };
-  const coarse = { target: halve(target), source: halve(source), logDisparity: halve(logDisparity) };
-  const initial = x.shape(inputs.pose, 6, 1);
-  let motion = smallMotion(x, initial);
-  const coarseSize = {
-    height: height / 2,
-    width: width / 2,
-    shrink: 2 * ALIGNMENT_SHRINK,
-    iterations: ALIGNMENT_ITERATIONS.coarse,
+  const fine: Level = {
+    target,
+    source,
+    logDisparity,
+    height: inputs.height / ALIGNMENT_SHRINK,
+    width: inputs.width / ALIGNMENT_SHRINK,
+    shrink: ALIGNMENT_SHRINK,
+    iterations: ALIGNMENT_ITERATIONS.fine,
   };
-  motion = refine(x, { ...coarse, ...coarseSize }, intrinsics, motion);
-  motion = refine(
-    x,
-    { ...fine, height, width, shrink: ALIGNMENT_SHRINK, iterations: ALIGNMENT_ITERATIONS.fine },
-    intrinsics,
-    motion,
-  );
+  const coarse = halved(fine, ALIGNMENT_ITERATIONS.coarse);
+  const levels = [coarse, fine];
+  if (inputs.pose === undefined) levels.unshift(halved(coarse, ALIGNMENT_ITERATIONS.fromRest));
+  const pose = inputs.pose ?? graph.floats('no_motion', new Float32Array(6), [1, 6]);
+  let motion = smallMotion(x, x.shape(pose, 6, 1));
+  for (const level of levels) motion = refine(x, level, intrinsics, motion);
   const refined = vectorOf(x, motion);
 
-  const answer = x.shape(inputs.pose, 6);
+  const answer = x.shape(pose, 6);
   const change = x.op('Sub', refined, answer);
   const norm = (from: number): string => {
     const part = x.slice(change, from, from + 3);

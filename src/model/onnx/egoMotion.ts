@@ -80,10 +80,7 @@ export function writeEgoMotion(
   };
   const before = read('previous_features');
   const now = read('features');
-  const proposed =
-    pose && before.map && now.map
-      ? pose.write(before.map, now.map)
-      : graph.floats('no_motion', new Float32Array(6), [1, 6]);
+  const proposed = pose && before.map && now.map && pose.write(before.map, now.map);
   const logDisparity = graph.node('Neg', [graph.node('Log', [graph.shaped('depth', [1, 1, height, width])])]);
   const egoMotion = writeAlignment(graph, {
     target: now.grey,

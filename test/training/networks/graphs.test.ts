@@ -98,19 +98,20 @@ function expected(name: string, network: TrainedNetwork): Maps {
     const grey = (image: Uint8Array): Float32Array =>
       blockMeans(image, height, width, channels, 2).map((level) => level / 255);
     const half = { height: height / 2, width: width / 2, logDisparity: blockMeans(u, height, width, 1, 2) };
-    const levels = alignmentLevels({ ...half, target: grey(current), source: grey(previous) }, intrinsics);
     const { graph } = network;
     const proposed =
       graph instanceof TwoStreamNetwork
         ? graph.estimatePose(graph.encodeForPose(rgb(previous)), graph.encodeForPose(rgb(current))).dataSync()
-        : new Float64Array(6);
+        : undefined;
+    const fine = { ...half, target: grey(current), source: grey(previous) };
+    const levels = alignmentLevels(fine, intrinsics, proposed === undefined);
     return {
       depth: u.map((value) => Math.exp(-value)),
       log_disparity_gradient: own?.dataSync<'float32'>() ?? forwardDifferences(u, height, width),
       confidence: own
         ? confidence(logDisparity, own as tf.Tensor4D).dataSync<'float32'>()
         : new Float32Array(pixels).fill(1),
-      ego_motion: Float32Array.from(alignPose(proposed, levels)),
+      ego_motion: Float32Array.from(alignPose(proposed ?? new Float64Array(6), levels)),
     };
   });
 }
