@@ -29,7 +29,8 @@ function levelsOf(index: number) {
     source: grey(images[0]),
     logDisparity,
   };
-  return { fine, levels: alignmentLevels(fine, intrinsics), pose: poses[0] };
+  const fromRest = alignmentLevels(fine, intrinsics, true);
+  return { fine, levels: alignmentLevels(fine, intrinsics), fromRest, pose: poses[0] };
 }
 
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>, from: number): number =>
@@ -49,6 +50,15 @@ test('finds the exact motion of rendered scenes from a start that is 30 % off', 
   const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];
   expect(median(errors.map(({ after }) => after[1]))).toBeLessThan(0.002);
   expect(median(errors.map(({ before, after }) => after[0] / before[0]))).toBeLessThan(0.5);
+});
+
+test('one level more finds motions from rest that two levels do not', () => {
+  const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];
+  const scenes = Array.from({ length: 7 }, (_, index) => levelsOf(index));
+  const error = (choice: 'levels' | 'fromRest'): number =>
+    median(scenes.map((scene) => distance(alignPose(new Float64Array(6), scene[choice]), scene.pose, 0)));
+  expect(error('fromRest')).toBeLessThan(0.03);
+  expect(error('levels')).toBeGreaterThan(0.2);
 });
 
 test('stays where it is when nothing is to be seen or the frames are the same', () => {
