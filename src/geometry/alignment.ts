@@ -125,9 +125,46 @@ function smallAxisAngle(m: Float64Array): [number, number, number] {
   return [a * factor, b * factor, c * factor];
 }
 
+/** Grey level of the source where the motion m puts target pixel i at (x, y, z), less the target's; NaN outside the source. */
+function residualAt(level: AlignmentLevel, m: Float64Array, x: number, y: number, z: number, i: number): number {
+  const { height, width, source, target, fx, fy, cx, cy } = level;
+  const qz = m[8] * x + m[9] * y + m[10] * z + m[11];
+  const safeZ = Math.max(qz, MIN_DEPTH);
+  const px = (fx * (m[0] * x + m[1] * y + m[2] * z + m[3])) / safeZ + cx;
+  const py = (fy * (m[4] * x + m[5] * y + m[6] * z + m[7])) / safeZ + cy;
+  if (!(qz >= MIN_DEPTH && px >= 0 && px <= width - 1 && py >= 0 && py <= height - 1)) return NaN;
+  const x0 = Math.min(width - 2, Math.floor(px));
+  const y0 = Math.min(height - 2, Math.floor(py));
+  const [a, b, s] = [px - x0, py - y0, y0 * width + x0];
+  const top = source[s] + a * (source[s + 1] - source[s]);
+  const bottom = source[s + width] + a * (source[s + width + 1] - source[s + width]);
+  return top + b * (bottom - top) - target[i];
+}
+
+/**
+ * How badly a motion explains a pair of images: mean of r^2 / (r^2 + RESIDUAL_SCALE^2), below 1. A pixel that leaves the source counts
+ * as without motion, so that a motion is not good for having nothing to compare.
+ *
+ * @param motion pose of the target camera in the source camera's frame: translation, axis-angle
+ */
+export function alignmentCost(motion: ArrayLike<number>, level: AlignmentLevel): number {
+  const { height, width, target, source, logDisparity, fx, fy, cx, cy } = level;
+  const m = smallMotion(motion);
+  let sum = 0;
+  for (let v = 0, i = 0; v < height; v++) {
+    for (let u = 0; u < width; u++, i++) {
+      const z = Math.exp(-logDisparity[i]);
+      const moved = residualAt(level, m, ((u - cx) / fx) * z, ((v - cy) / fy) * z, z, i);
+      const squared = (Number.isNaN(moved) ? source[i] - target[i] : moved) ** 2;
+      sum += squared / (squared + RESIDUAL_SCALE ** 2);
+    }
+  }
+  return sum / (height * width);
+}
+
 /** One level's refinement of the motion m. */
 function refine(level: AlignmentLevel, start: Float64Array): Float64Array {
-  const { height, width, target, source, logDisparity, fx, fy, cx, cy } = level;
+  const { height, width, logDisparity, fx, fy, cx, cy } = level;
   const n = height * width;
   const { gx, gy } = slopes(level);
   const points = new Float32Array(3 * n);
@@ -154,17 +191,8 @@ function refine(level: AlignmentLevel, start: Float64Array): Float64Array {
       weights.fill(0);
       for (let i = 0; i < n; i++) {
         const [x, y, z] = [points[3 * i], points[3 * i + 1], points[3 * i + 2]];
-        const qz = m[8] * x + m[9] * y + m[10] * z + m[11];
-        const safeZ = Math.max(qz, MIN_DEPTH);
-        const px = (fx * (m[0] * x + m[1] * y + m[2] * z + m[3])) / safeZ + cx;
-        const py = (fy * (m[4] * x + m[5] * y + m[6] * z + m[7])) / safeZ + cy;
-        if (!(qz >= MIN_DEPTH && px >= 0 && px <= width - 1 && py >= 0 && py <= height - 1)) continue;
-        const x0 = Math.min(width - 2, Math.floor(px));
-        const y0 = Math.min(height - 2, Math.floor(py));
-        const [a, b, s] = [px - x0, py - y0, y0 * width + x0];
-        const top = source[s] + a * (source[s + 1] - source[s]);
-        const bottom = source[s + width] + a * (source[s + width + 1] - source[s + width]);
-        const residual = top + b * (bottom - top) - target[i];
+        const residual = residualAt(level, m, x, y, z, i);
+        if (Number.isNaN(residual)) continue;
         const weight = 1 / (1 + (residual / RESIDUAL_SCALE) ** 2);
         weights[i] = weight;
         weightSum += weight;

@@ -3,7 +3,14 @@
  * refined poses, so that depth learns from geometry that fits, and the pose head learns to answer what the refinement found.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { ALIGNMENT_SHRINK, alignmentLevels, alignPose, blockMeans } from '../geometry/alignment';
+import {
+  ALIGNMENT_SHRINK,
+  alignmentCost,
+  alignmentLevels,
+  alignPose,
+  blockMeans,
+  type PinholeParameters,
+} from '../geometry/alignment';
 import { fromVector6, inverse, toVector6 } from '../geometry/se3';
 import type { TrainingBatch, TrainingOutputs } from './losses/loss';
 
@@ -18,8 +25,31 @@ export interface Neighbour {
 }
 
 /**
+ * The refinement of the head's answer, or what the images say without it where that explains them no better than no motion at all.
+ * Otherwise a bad answer, refined to a worse one, would be what the head is taught next: it runs away, and takes all pixels out of the
+ * picture and every loss with it (hand-held cameras did so within a hundred steps).
+ */
+function bestMotion(
+  initial: ArrayLike<number>,
+  maps: Parameters<typeof alignmentLevels>[0],
+  intrinsics: PinholeParameters,
+): ArrayLike<number> {
+  const levels = alignmentLevels(maps, intrinsics);
+  const judged = (motion: ArrayLike<number>): { motion: ArrayLike<number>; cost: number } => ({
+    motion,
+    cost: alignmentCost(motion, levels[levels.length - 1]),
+  });
+  const best = (...all: ReturnType<typeof judged>[]): ReturnType<typeof judged> =>
+    all.reduce((a, b) => (b.cost < a.cost ? b : a));
+  const rest = judged(new Float64Array(6));
+  const found = best(judged(initial), judged(alignPose(initial, levels)));
+  if (found.cost < rest.cost) return found.motion;
+  return best(rest, judged(alignPose(rest.motion, alignmentLevels(maps, intrinsics, true)))).motion;
+}
+
+/**
  * @param logDisparity of the targets [b,h,w]
- * @returns refined poses per neighbour; a sample whose alignment failed keeps the head's
+ * @returns refined poses per neighbour
  */
 export function alignBatch(
   batch: TrainingBatch,
@@ -39,10 +69,9 @@ export function alignBatch(
       logDisparity: blockMeans(logDisparity.subarray(b * pixels, (b + 1) * pixels), height, width, 1, ALIGNMENT_SHRINK),
     };
     neighbours.forEach(({ images, poses, later }, k) => {
-      const levels = alignmentLevels({ ...halves, source: grey(images) }, batch.intrinsics[b]);
       const answer = poses.subarray(6 * b, 6 * b + 6);
       const initial = later ? toVector6(inverse(fromVector6(answer))) : answer;
-      const found = alignPose(initial, levels);
+      const found = bestMotion(initial, { ...halves, source: grey(images) }, batch.intrinsics[b]);
       refined[k].set(later ? toVector6(inverse(fromVector6(found))) : found, 6 * b);
     });
   }

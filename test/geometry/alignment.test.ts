@@ -1,4 +1,4 @@
-import { alignmentLevels, alignPose, blockMeans, invertNormalMatrix } from '../../src/geometry/alignment';
+import { alignmentCost, alignmentLevels, alignPose, blockMeans, invertNormalMatrix } from '../../src/geometry/alignment';
 import { SyntheticScenes } from '../../src/training/datasets/synthetic';
 
 const height = 96;
@@ -98,4 +98,18 @@ test('the normal matrix is inverted', () => {
       expect(sum).toBeCloseTo(i === j ? 1 : 0, 2);
     }
   }
+});
+
+test('the cost is lowest at the true motion, and that of a motion that leaves the picture is that of rest', () => {
+  const rest = new Float64Array(6);
+  let better = 0;
+  for (let index = 0; index < 7; index++) {
+    const { levels, pose } = levelsOf(index);
+    const fine = levels[1];
+    const atRest = alignmentCost(rest, fine);
+    better += alignmentCost(pose, fine) < atRest ? 1 : 0;
+    expect(alignmentCost([1e4, 0, 0, 0, 0, 0], fine)).toBeCloseTo(atRest, 6);
+    expect(alignmentCost([0, 0, 1e4, 0, 0, 0], fine)).toBeGreaterThan(0);
+  }
+  expect(better).toBeGreaterThan(4);
 });
