@@ -28,6 +28,8 @@ export interface DepthOutputs {
   logDisparity: tf.Tensor4D;
   /** [b, h, w, 2], forward differences of log-disparity along columns and rows. */
   gradient: tf.Tensor4D;
+  /** [b, h/8, w/8, c], the depth decoder's map at stride 8, where the other heads of a frame start from. */
+  context: tf.Tensor4D;
 }
 
 export const variableGroups = ['encoder', 'depth', 'gradient', 'pose'] as const;
@@ -108,7 +110,7 @@ export class DepthNetwork implements GraphSource {
   decode(features: tf.Tensor4D[]): DepthOutputs {
     const [logDisparity, context] = this.depthHead.apply(features, { training: true }) as tf.Tensor4D[];
     const gradient = this.gradientHead.apply(gradientInputs(features, context), { training: true }) as tf.Tensor4D;
-    return { logDisparity, gradient };
+    return { logDisparity, gradient, context };
   }
 
   /**

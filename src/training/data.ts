@@ -2,15 +2,17 @@
 import { preparedFolder, resolveFile } from '../paths';
 import type { BatchSource, DataSetName, DataSets } from './batches/batchSource';
 import { DriveBatches, NoTargetsError, type BatchPart, type DriveBatchOptions } from './batches/drives';
-import { MEASURED_PARTS, MeasuredBatches, type MeasuredPart } from './batches/measured';
-import { SyntheticBatches } from './batches/synthetic';
+import { MEASURED_PARTS, MeasuredBatches } from './batches/measured';
+import { RENDERED_PARTS, SyntheticBatches, type SyntheticBatchOptions } from './batches/synthetic';
 import { UnlabelledBatches } from './batches/unlabelled';
 import { openRecording } from './datasets/openRecording';
 import { prepare } from './datasets/prepare';
 import type { PreparedDrive } from './datasets/prepared';
-import { DEFAULT_SYNTHETIC_SET, openSyntheticSet } from './datasets/syntheticSet';
+import { openSyntheticClasses } from './datasets/syntheticClasses';
+import { DEFAULT_SYNTHETIC_SET, openSyntheticSet, type SyntheticSetKey } from './datasets/syntheticSet';
 import { labelDrive } from './datasets/teacherLabels';
 import { lossTerms } from './losses';
+import type { LossNeed } from './losses/loss';
 import type { Random } from './random';
 import type { Recipe } from './recipe';
 
@@ -35,16 +37,24 @@ async function openDrives(recipe: Recipe, random: Random, part: BatchPart): Prom
   return new DriveBatches(await prepared(recipe, recipe.data.drives), drawing(recipe, part), random);
 }
 
-/** What the losses of the stages that take measured batches look at. */
-function wantedParts(recipe: Recipe): ReadonlySet<MeasuredPart> {
-  const stages = recipe.stages.filter(({ mix }) => mix.measured > 0);
+/** Those of the parts that the losses of the stages that take a data set's batches look at. */
+function wantedParts<Part extends LossNeed>(
+  recipe: Recipe,
+  dataSet: DataSetName,
+  parts: readonly Part[],
+): ReadonlySet<Part> {
+  const stages = recipe.stages.filter(({ mix }) => mix[dataSet] > 0);
   const needs = stages.flatMap(({ losses }) => Object.keys(losses).map((name) => lossTerms.get(name)?.needs));
-  return new Set(MEASURED_PARTS.filter((part) => needs.includes(part)));
+  return new Set(parts.filter((part) => needs.includes(part)));
 }
 
 async function openMeasured(recipe: Recipe, random: Random, part: BatchPart): Promise<MeasuredBatches> {
   const recordings = await prepared(recipe, recipe.data.measured);
-  return new MeasuredBatches(recordings, { ...drawing(recipe, part), wanted: wantedParts(recipe) }, random);
+  return new MeasuredBatches(
+    recordings,
+    { ...drawing(recipe, part), wanted: wantedParts(recipe, 'measured', MEASURED_PARTS) },
+    random,
+  );
 }
 
 async function openUnlabelled(recipe: Recipe, random: Random, part: BatchPart): Promise<UnlabelledBatches> {
@@ -64,6 +74,21 @@ async function openUnlabelled(recipe: Recipe, random: Random, part: BatchPart): 
   return new UnlabelledBatches(recordings, options, random);
 }
 
+async function openSynthetic(
+  recipe: Recipe,
+  random: Random,
+  count: number,
+  key: SyntheticSetKey,
+): Promise<SyntheticBatches> {
+  const wanted = wantedParts(recipe, 'synthetic', RENDERED_PARTS);
+  const scenes = await openSyntheticSet(count, preparedFolder(), key);
+  const options: SyntheticBatchOptions = {
+    normals: wanted.has('normals'),
+    labels: wanted.has('labels') ? await openSyntheticClasses(scenes) : undefined,
+  };
+  return new SyntheticBatches(scenes, random, options);
+}
+
 const OPEN_RECORDINGS = { drives: openDrives, measured: openMeasured, unlabelled: openUnlabelled };
 
 /** The data sets the recipe's stages take a share of, prepared first where they are not in the cache yet. */
@@ -74,7 +99,7 @@ export async function openDataSets(recipe: Recipe, random: Random): Promise<Data
     measured: uses('measured') ? await openMeasured(recipe, random, 'train') : undefined,
     unlabelled: uses('unlabelled') ? await openUnlabelled(recipe, random, 'train') : undefined,
     synthetic: uses('synthetic')
-      ? new SyntheticBatches(await openSyntheticSet(recipe.data.synthetic_samples, preparedFolder()), random)
+      ? await openSynthetic(recipe, random, recipe.data.synthetic_samples, DEFAULT_SYNTHETIC_SET)
       : undefined,
   };
 }
@@ -91,7 +116,7 @@ export async function openValidation(recipe: Recipe, random: Random): Promise<Ba
   const [most] = (['drives', 'measured', 'unlabelled', 'synthetic'] as const).toSorted((a, b) => mix[b] - mix[a]);
   if (most === 'synthetic') {
     const { count, key } = VALIDATION_SCENES;
-    return new SyntheticBatches(await openSyntheticSet(count, preparedFolder(), key), random);
+    return openSynthetic(recipe, random, count, key);
   }
   if (share === 0) return undefined;
   try {

@@ -25,6 +25,7 @@ export interface FailedStep {
 function arraysOf(batch: object, prefix = ''): [string, Float32Array][] {
   return Object.entries(batch).flatMap(([name, value]): [string, Float32Array][] => {
     if (value instanceof Float32Array) return [[prefix + name, value]];
+    if (value instanceof Uint8Array) return [[prefix + name, Float32Array.from(value)]];
     return value !== null && typeof value === 'object' && !Array.isArray(value) && !ArrayBuffer.isView(value)
       ? arraysOf(value as object, `${prefix}${name}/`)
       : [];

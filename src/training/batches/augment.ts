@@ -113,28 +113,28 @@ export class ViewResizer {
   }
 }
 
-/** Nearest-neighbour view of a depth-like map, which must not be averaged across edges. */
-export function sampleNearest(
-  source: Float32Array,
+/** Source pixels nearest to the output pixels' centres along one axis of a view that is not mirrored. */
+export function nearestPixels(start: number, length: number, outSize: number, sourceSize: number): Int32Array {
+  return Int32Array.from({ length: outSize }, (_, i) =>
+    Math.min(sourceSize - 1, Math.max(0, Math.round(start + ((i + 0.5) * length) / outSize - 0.5))),
+  );
+}
+
+/** Nearest-neighbour view of depth, classes or the like, which must not be averaged across edges. */
+export function sampleNearest<Map extends Float32Array | Uint8Array>(
+  source: Map,
   sourceWidth: number,
   sourceHeight: number,
   view: View,
-  out: Float32Array,
+  out: Map,
   outHeight: number,
   outWidth: number,
 ): void {
+  const columns = nearestPixels(view.left, view.width, outWidth, sourceWidth);
+  const rows = nearestPixels(view.top, view.height, outHeight, sourceHeight);
   for (let y = 0; y < outHeight; y++) {
-    const v = Math.min(
-      sourceHeight - 1,
-      Math.max(0, Math.round(view.top + ((y + 0.5) * view.height) / outHeight - 0.5)),
-    );
-    for (let x = 0; x < outWidth; x++) {
-      const u = Math.min(
-        sourceWidth - 1,
-        Math.max(0, Math.round(view.left + ((x + 0.5) * view.width) / outWidth - 0.5)),
-      );
-      out[y * outWidth + (view.mirrored ? outWidth - 1 - x : x)] = source[v * sourceWidth + u];
-    }
+    for (let x = 0; x < outWidth; x++)
+      out[y * outWidth + (view.mirrored ? outWidth - 1 - x : x)] = source[rows[y] * sourceWidth + columns[x]];
   }
 }
 

@@ -1,17 +1,33 @@
-/** Frames with measured depth, a right image or both, with their neighbours where those are wanted and there, in random views. */
+/** Frames with measured depth, a right image, class labels or several of them, with their neighbours where those are wanted and there, in random views. */
 import { splitAt, type FrameSequence } from '../datasets/dataset';
 import type { LossNeed, TrainingBatch } from '../losses/loss';
 import type { Random } from '../random';
-import { applyJitter, randomJitter, randomView, ViewResizer, viewIntrinsics, type View } from './augment';
+import {
+  applyJitter,
+  randomJitter,
+  randomView,
+  sampleNearest,
+  ViewResizer,
+  viewIntrinsics,
+  type View,
+} from './augment';
 import { viewMeasured } from './depthView';
 import { framesOf, moves, NoTargetsError, type DriveBatchOptions } from './drives';
+import { measuredNormals, viewNormals } from './normalView';
 
 /** What of a recording a batch can carry besides the target and its camera. */
-export const MEASURED_PARTS = ['depth', 'stereo', 'next', 'motion'] as const satisfies readonly LossNeed[];
+export const MEASURED_PARTS = [
+  'depth',
+  'normals',
+  'labels',
+  'stereo',
+  'next',
+  'motion',
+] as const satisfies readonly LossNeed[];
 export type MeasuredPart = (typeof MEASURED_PARTS)[number];
 
 export interface MeasuredBatchOptions extends DriveBatchOptions {
-  /** What the recipe's losses look at; the rest is not read. A target has measured depth or a right image, of those wanted here. */
+  /** What the recipe's losses look at; the rest is not read. A target has measured depth, labels or a right image, of those wanted here. */
   wanted: ReadonlySet<MeasuredPart>;
 }
 
@@ -32,6 +48,7 @@ export class MeasuredBatches {
   readonly #resizer = new ViewResizer();
   readonly #frame: Uint8Array;
   readonly #depth: Float32Array;
+  readonly #labels: Uint8Array;
   readonly #targets: Target[] = [];
   readonly #byKind = new Map<string, Target[]>();
 
@@ -51,10 +68,10 @@ export class MeasuredBatches {
     for (const video of singles.slice(firstSingle, endSingle)) this.#offer(video, 0, 0, 1);
     if (this.#targets.length === 0) {
       const names = recordings.map(({ name }) => name).join(', ');
-      const parts = [...options.wanted].join(', ') || 'neither depth nor stereo';
+      const parts = [...options.wanted].join(', ') || 'neither depth, normals, labels nor stereo';
       throw new NoTargetsError(
         `no frame to take in the ${options.part} part of ${names} (the last fifth is never taken, of single pictures the last fifth of the list). ` +
-          `The recipe's losses look at: ${parts}; give recordings with measured depth or right images, as they ask, or more of them`,
+          `The recipe's losses look at: ${parts}; give recordings with measured depth, label images or right images, as they ask, or more of them`,
       );
     }
     for (const target of this.#targets) {
@@ -64,6 +81,7 @@ export class MeasuredBatches {
     const pixels = Math.max(...recordings.map(({ width, height }) => width * height));
     this.#frame = new Uint8Array(3 * pixels);
     this.#depth = new Float32Array(pixels);
+    this.#labels = new Uint8Array(pixels);
   }
 
   get count(): number {
@@ -74,7 +92,8 @@ export class MeasuredBatches {
   #offer(video: FrameSequence, index: number, first: number, end: number): void {
     const { wanted, strideMotion } = this.options;
     const parts = new Set<MeasuredPart>();
-    if (wanted.has('depth') && video.depth?.has(index)) parts.add('depth');
+    for (const part of ['depth', 'normals'] as const) if (wanted.has(part) && video.depth?.has(index)) parts.add(part);
+    if (wanted.has('labels') && video.labels?.has(index)) parts.add('labels');
     if (wanted.has('stereo') && video.baseline !== undefined && video.right?.has(index)) parts.add('stereo');
     if (parts.size === 0) return;
     let strides: number[] = [];
@@ -114,6 +133,8 @@ export class MeasuredBatches {
     const networkImages = new Float32Array(frames.length * size * pixels * 3);
     const batch: TrainingBatch = { size, height, width, intrinsics: [], previous, target, next, networkImages };
     if (parts.has('depth')) batch.depth = new Float32Array(size * pixels);
+    if (parts.has('normals')) batch.normals = images();
+    if (parts.has('labels')) batch.labels = new Uint8Array(size * pixels);
     if (parts.has('stereo')) batch.stereo = { right: images(), baseline: new Float32Array(size) };
     if (parts.has('motion')) {
       const numbers = (): Float32Array => new Float32Array(size);
@@ -139,10 +160,17 @@ export class MeasuredBatches {
         read(index, !swapped, batch.stereo.right);
         batch.stereo.baseline[b] = video.baseline ?? NaN;
       }
+      if (batch.depth || batch.normals) video.depth?.read(index, this.#depth);
       if (batch.depth) {
-        video.depth?.read(index, this.#depth);
         const out = batch.depth.subarray(b * pixels, (b + 1) * pixels);
         viewMeasured(this.#depth, video.width, video.height, view, out, height, width);
+      }
+      if (batch.normals)
+        viewNormals(this.#depth, video.intrinsics, view, measuredNormals, imageOf(batch.normals), height, width);
+      if (batch.labels) {
+        video.labels?.read(index, this.#labels);
+        const out = batch.labels.subarray(b * pixels, (b + 1) * pixels);
+        sampleNearest(this.#labels, video.width, video.height, view, out, height, width);
       }
       if (batch.motion) setMotion(batch.motion, b, video, index, stride);
       frames.forEach((all, f) => {
@@ -168,10 +196,16 @@ export class MeasuredBatches {
   }
 }
 
+/** What is known of the left image's pixels alone. */
+const OF_LEFT_IMAGE: readonly MeasuredPart[] = ['depth', 'normals', 'labels'];
+
 /** A mirrored pair swaps, so its target is the right image: there is no depth of that one, and its neighbours need right images too. */
 function mayMirror({ right }: FrameSequence, index: number, stride: number, parts: ReadonlySet<MeasuredPart>): boolean {
   if (!parts.has('stereo')) return true;
-  return !parts.has('depth') && [index - stride, index + stride].every((neighbour) => right?.has(neighbour));
+  return (
+    !OF_LEFT_IMAGE.some((part) => parts.has(part)) &&
+    [index - stride, index + stride].every((neighbour) => right?.has(neighbour))
+  );
 }
 
 function setMotion(

@@ -38,6 +38,8 @@ export interface FrameSequence {
   readonly motion: ArrayLike<number>;
   /** Depth along Z in metres, float32 [height, width], 0 where there is none. Undefined where the recording has none. */
   readonly depth?: FrameChannel<Float32Array>;
+  /** Class per pixel, uint8 [height, width], 255 where nobody said. Undefined where the recording has none. */
+  readonly labels?: FrameChannel<Uint8Array>;
   /** Right image of a rectified pair, rgb8 [height, width, 3], the same intrinsics as the left one. */
   readonly right?: FrameChannel<Uint8Array>;
   /** Distance between the cameras of the pair, metres; a point at depth Z lies fx * baseline / Z pixels further left in the right image. */

@@ -5,6 +5,7 @@ import type { Intrinsics } from '../../geometry/camera';
 import type { DepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
 import { readPicture } from '../../media/imageFolder';
+import { readLabelImage } from '../../media/labelImage';
 import type { RecordedFrame, UnreadableFrame } from './recording';
 
 /** Where the parts of one frame are. Only the list is in memory, not what it names. */
@@ -14,6 +15,8 @@ export interface FrameFiles {
   readonly right?: string;
   /** A depth image's or a LiDAR scan's file, and how it becomes depth at the image's pixels. */
   readonly depth?: { readonly path: string; read(path: string): Promise<DepthImage> };
+  /** Class indices, see readLabelImage. */
+  readonly labels?: string;
   readonly pose?: Se3;
   readonly speed?: number;
 }
@@ -26,19 +29,22 @@ function checkSize(path: string, found: { width: number; height: number }, camer
 }
 
 async function readFrame(files: FrameFiles, camera: Intrinsics): Promise<RecordedFrame> {
-  const [image, right, depth] = await Promise.all([
+  const [image, right, depth, labels] = await Promise.all([
     readPicture(files.image),
     files.right === undefined ? undefined : readPicture(files.right),
     files.depth?.read(files.depth.path),
+    files.labels === undefined ? undefined : readLabelImage(files.labels),
   ]);
   checkSize(files.image, image, camera);
   if (right) checkSize(files.right ?? '', right, camera);
   if (depth) checkSize(files.depth?.path ?? '', depth, camera);
+  if (labels) checkSize(files.labels ?? '', labels, camera);
   return {
     stamp: files.stamp,
     image: image.data,
     right: right?.data,
     depth: depth?.depth,
+    labels: labels?.labels,
     pose: files.pose,
     speed: files.speed,
   };

@@ -4,6 +4,7 @@
  *   calib.yaml                    camera file; fps, depth_scale_per_m (default 256), stereo_baseline_m where they apply
  *   image/ or image_left/         .jpg or .png
  *   image_right/, depth/          of the same names: the right camera of a rectified pair, 16-bit PNGs
+ *   labels/                       of the same names: class indices as 8-bit grey PNGs, 255 where nobody said
  *   poses_kitti.txt               a line per picture: 3x4 camera-to-world, row by row
  *
  * Pictures that lie in the folder itself are taken too; without a calib.yaml the camera file is the one given.
@@ -70,6 +71,7 @@ export async function openPictureFolder(folder: string, { cameraFile }: OpenReco
   const rights =
     camera.baselineMeters === undefined ? new Map<string, string>() : await picturesByStem(join(folder, 'image_right'));
   const depths = pictures === folder ? new Map<string, string>() : await picturesByStem(join(folder, 'depth'));
+  const labels = pictures === folder ? new Map<string, string>() : await picturesByStem(join(folder, 'labels'));
   const posesPath = join(folder, POSES);
   const poses = existsSync(posesPath) ? await readNumberTable(posesPath, 'it has the poses', 12) : undefined;
   if (poses && poses.length !== images.length) {
@@ -84,6 +86,7 @@ export async function openPictureFolder(folder: string, { cameraFile }: OpenReco
       image,
       right: rights.get(stem(image)),
       depth: depthPath ? { path: depthPath, read: (path) => readDepthImage(path, stepsPerMeter) } : undefined,
+      labels: labels.get(stem(image)),
       pose: poses ? fromMatrix4(poses[i]) : undefined,
     };
   });
@@ -94,6 +97,7 @@ export async function openPictureFolder(folder: string, { cameraFile }: OpenReco
     frameCount: list.length,
     camera,
     baseline: rights.size > 0 ? camera.baselineMeters : undefined,
+    labelled: labels.size > 0,
     frames: (onUnreadable) => readFrames(list, camera.intrinsics, onUnreadable),
     close: async () => {},
   };

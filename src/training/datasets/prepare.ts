@@ -16,6 +16,7 @@ import { FrameSourceError } from '../../media/frame';
 import { POSE_NUMBERS, PREPARED_FILES, PREPARED_FORMAT, PreparedDrive, type PreparedIndex } from './prepared';
 import type { RecordedFrame, Recording } from './recording';
 import { DepthResampler } from './resampleDepth';
+import { LabelResampler } from './resampleLabels';
 import { Undistorter } from './undistort';
 
 const KEY_BYTES = 1 << 20;
@@ -98,7 +99,7 @@ function meanDifference(a: Float32Array, b: Float32Array): number {
 /** Writes a recording's frames as a prepared drive's files, one frame in memory at a time. */
 class DriveWriter {
   readonly #undistorter: Undistorter;
-  readonly #files = new Map<'image' | 'depth' | 'right', FileHandle>();
+  readonly #files = new Map<'image' | 'depth' | 'right' | 'labels', FileHandle>();
   readonly #pixels: Uint8Array;
   readonly #motion: number[] = [];
   readonly #stamps: number[] = [];
@@ -106,7 +107,9 @@ class DriveWriter {
   readonly #poses: number[] = [];
   readonly #depthFrames: number[] = [];
   readonly #rightFrames: number[] = [];
+  readonly #labelFrames: number[] = [];
   #depth?: { readonly resampler: DepthResampler; readonly values: Float32Array };
+  #labels?: { readonly resampler: LabelResampler; readonly values: Uint8Array };
   #before?: Float32Array;
 
   constructor(
@@ -124,7 +127,7 @@ class DriveWriter {
     return this.#stamps.length;
   }
 
-  async #append(name: 'image' | 'depth' | 'right', bytes: Uint8Array): Promise<void> {
+  async #append(name: 'image' | 'depth' | 'right' | 'labels', bytes: Uint8Array): Promise<void> {
     let file = this.#files.get(name);
     if (!file) {
       file = await open(join(this.folder, PREPARED_FILES[name]), 'w');
@@ -158,6 +161,16 @@ class DriveWriter {
       await this.#append('depth', new Uint8Array(this.#depth.values.buffer));
       this.#depthFrames.push(index);
     }
+    if (frame.labels) {
+      const { intrinsics, distortion } = recording.camera;
+      this.#labels ??= {
+        resampler: new LabelResampler(intrinsics, distortion, this.#undistorter.intrinsics),
+        values: new Uint8Array(width * height),
+      };
+      this.#labels.resampler.apply(frame.labels, this.#labels.values);
+      await this.#append('labels', this.#labels.values);
+      this.#labelFrames.push(index);
+    }
     this.#stamps.push(frame.stamp);
     this.#speeds.push(frame.speed ?? NaN);
     this.#poses.push(
@@ -189,6 +202,7 @@ class DriveWriter {
       intrinsics: { fx, fy, cx, cy },
       baseline: this.#rightFrames.length > 0 ? recording.baseline : undefined,
       depth_frames: this.#depthFrames.length > 0 ? this.#depthFrames : undefined,
+      label_frames: this.#labelFrames.length > 0 ? this.#labelFrames : undefined,
       right_frames: this.#rightFrames.length > 0 ? this.#rightFrames : undefined,
       tracks,
       motion: [...this.#motion, 0].map((score) => Number(score.toFixed(4))),
@@ -227,13 +241,14 @@ export async function prepare(
   cacheDir: string,
   options: PrepareOptions = {},
 ): Promise<PreparedDrive> {
-  const { camera, name, variant, baseline } = recording;
+  const { camera, name, variant, baseline, labelled } = recording;
   const shownRows = camera.usableRows ?? camera.intrinsics.height;
   const width = options.width ?? DEFAULT_WIDTH;
   const height = options.height ?? HEIGHT_STEP * Math.ceil((width * shownRows) / camera.intrinsics.width / HEIGHT_STEP);
   try {
     const parts = [PREPARED_FORMAT, await fingerprint(recording.sources), camera, width, height];
     if (variant !== undefined || baseline !== undefined) parts.push(JSON.stringify([variant, baseline]));
+    if (labelled) parts.push('labels');
     const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
     const folder = join(cacheDir, `${name}-${key}`);
     if (!existsSync(join(folder, PREPARED_FILES.index))) await write(recording, folder, width, height, options);

@@ -18,6 +18,7 @@ export const PREPARED_FILES = {
   image: 'frames.bin',
   depth: 'depth.bin',
   right: 'right.bin',
+  labels: 'labels.bin',
   stamp: 'stamp.bin',
   pose: 'pose.bin',
   speed: 'speed.bin',
@@ -33,9 +34,10 @@ const indexSchema = z.object({
   intrinsics: z.object({ fx: z.number(), fy: z.number(), cx: z.number(), cy: z.number() }),
   baseline: z.number().positive().optional(),
   motion: z.array(z.number()),
-  /** Frames that depth.bin and right.bin hold, in their order. */
+  /** Frames that depth.bin, right.bin and labels.bin hold, in their order. */
   depth_frames: z.array(z.int().nonnegative()).optional(),
   right_frames: z.array(z.int().nonnegative()).optional(),
+  label_frames: z.array(z.int().nonnegative()).optional(),
   /** Which of stamp.bin (float64 [count]), pose.bin (float64 [count, 12]) and speed.bin (float64 [count]) there are. */
   tracks: z.array(z.enum(['stamp', 'pose', 'speed'])).default([]),
 });
@@ -133,6 +135,7 @@ export class PreparedDrive implements FrameSequence {
   readonly baseline?: number;
   readonly depth?: FrameChannel<Float32Array>;
   readonly right?: FrameChannel<Uint8Array>;
+  readonly labels?: FrameChannel<Uint8Array>;
   readonly stamps?: Float64Array;
   readonly poses?: readonly (Se3 | undefined)[];
   readonly speeds?: Float64Array;
@@ -154,7 +157,7 @@ export class PreparedDrive implements FrameSequence {
     this.baseline = index.baseline;
     const at = (name: keyof typeof PREPARED_FILES) => join(folder, PREPARED_FILES[name]);
     const records = <B extends Uint8Array | Float32Array>(
-      name: 'image' | 'depth' | 'right',
+      name: 'image' | 'depth' | 'right' | 'labels',
       bytesPerPixel: number,
       frames: number[],
     ): RecordFile<B> => {
@@ -169,6 +172,7 @@ export class PreparedDrive implements FrameSequence {
         Array.from({ length: count }, (_, i) => i),
       );
       if (index.depth_frames) this.depth = records('depth', 4, index.depth_frames);
+      if (index.label_frames) this.labels = records('labels', 1, index.label_frames);
       if (index.right_frames) this.right = records('right', 3, index.right_frames);
       if (index.tracks.includes('stamp')) this.stamps = readNumbers(at('stamp'), count);
       if (index.tracks.includes('pose')) this.poses = readPoses(at('pose'), count);

@@ -23,6 +23,8 @@ export interface RecordedFrame {
   readonly image: Uint8Array;
   /** Depth along Z in metres at the image's pixels, float32 [height, width]; 0 where there is none. */
   readonly depth?: Float32Array;
+  /** Class per pixel of the image, uint8 [height, width], 255 where nobody said. */
+  readonly labels?: Uint8Array;
   /** Image of the right camera of a rectified pair, as `image`. */
   readonly right?: Uint8Array;
   /** Camera-to-world, optical frame (x right, y down, z ahead), metres. */
@@ -46,6 +48,8 @@ export interface Recording {
   readonly camera: RecordedCamera;
   /** Distance between the cameras of a stereo pair, metres; present where frames have `right`. */
   readonly baseline?: number;
+  /** Frames have `labels`: copies that were prepared when nobody read them are not used. */
+  readonly labelled?: boolean;
   /** Single pictures that do not follow each other in time (NYU's labelled set): there is no motion between them to learn from. */
   readonly unordered?: boolean;
   /**

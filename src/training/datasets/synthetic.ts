@@ -3,6 +3,7 @@ import type { Intrinsics } from '../../geometry/camera';
 import { compose, inverse, rotationFromAxisAngle, type Se3, toVector6 } from '../../geometry/se3';
 import { Random } from '../random';
 import { exposureFor, photograph, randomFaults } from './synthetic/photograph';
+import { SceneClass } from './synthetic/mesh';
 import { GeometryBuffer } from './synthetic/raster';
 import { buildScene, type Scene } from './synthetic/scene';
 import { shade } from './synthetic/shade';
@@ -36,14 +37,7 @@ export class SyntheticScenes {
 
   /** @param frames consecutive frames of one drive, 1 or more */
   render(sampleIndex: number, height: number, width: number, frames = 3): SyntheticSample {
-    if (this.#buffer.height !== height || this.#buffer.width !== width) {
-      this.#buffer = new GeometryBuffer(height, width);
-      this.#colours = new Float32Array(this.#buffer.rows * this.#buffer.columns * 3);
-    }
-    const random = new Random(Math.imul(this.seed + 1, 0x9e3779b1) ^ Math.imul(sampleIndex + 1, 0x85ebca6b));
-    const intrinsics = randomIntrinsics(random, height, width);
-    const scene = buildScene(random);
-    const cameras = drive(random, scene, frames);
+    const { random, intrinsics, scene, cameras } = this.#begin(sampleIndex, height, width, frames);
     const faults = randomFaults(random);
     const sample: SyntheticSample = { images: [], depths: [], poses: [], intrinsics, moving: [] };
     let exposure = 0;
@@ -67,6 +61,38 @@ export class SyntheticScenes {
       if (frame > 0) sample.poses.push(toVector6(compose(inverse(cameras[frame - 1]), cameras[frame])));
     }
     return sample;
+  }
+
+  /** SceneClass at the pixel centres of one of the frames that `render` gives for the same numbers, uint8 [h, w]; no picture is shaded. */
+  classes(sampleIndex: number, height: number, width: number, frames: number, frame: number): Uint8Array {
+    const { intrinsics, scene, cameras } = this.#begin(sampleIndex, height, width, frames);
+    const buffer = this.#buffer;
+    buffer.draw(scene.mesh, intrinsics, inverse(cameras[frame]), frame);
+    const classes = new Uint8Array(height * width);
+    for (let v = 0, i = 0; v < height; v++) {
+      for (let u = 0; u < width; u++, i++) {
+        const quad = buffer.quads[(2 * v + 1) * buffer.columns + 2 * u + 1];
+        classes[i] = quad < 0 ? SceneClass.Sky : scene.mesh.classes[quad];
+      }
+    }
+    return classes;
+  }
+
+  /** What the sample shows and from where; `random` goes on to its pictures. */
+  #begin(
+    sampleIndex: number,
+    height: number,
+    width: number,
+    frames: number,
+  ): { random: Random; intrinsics: Intrinsics; scene: Scene; cameras: Se3[] } {
+    if (this.#buffer.height !== height || this.#buffer.width !== width) {
+      this.#buffer = new GeometryBuffer(height, width);
+      this.#colours = new Float32Array(this.#buffer.rows * this.#buffer.columns * 3);
+    }
+    const random = new Random(Math.imul(this.seed + 1, 0x9e3779b1) ^ Math.imul(sampleIndex + 1, 0x85ebca6b));
+    const intrinsics = randomIntrinsics(random, height, width);
+    const scene = buildScene(random);
+    return { random, intrinsics, scene, cameras: drive(random, scene, frames) };
   }
 }
 

@@ -38,8 +38,15 @@ export function syntheticSetFolder(key: SyntheticSetKey, preparedFolder: string)
   return join(preparedFolder, `synthetic-v${key.renderer}-${key.height}x${key.width}x${key.frames}-seed${key.seed}`);
 }
 
-export function partPath(folder: string, part: number): string {
-  return join(folder, `part-${String(part).padStart(4, '0')}.bin`);
+/** Of a set there is what its samples show and, where somebody asked for them, the class maps beside it (syntheticClasses.ts). */
+export type PartContent = 'samples' | 'classes';
+
+/** The frame of a sample that has a class map: the target of a pair. */
+const CLASSES_FRAME = 1;
+
+export function partPath(folder: string, part: number, content: PartContent = 'samples'): string {
+  const prefix = content === 'samples' ? 'part' : 'classes';
+  return join(folder, `${prefix}-${String(part).padStart(4, '0')}.bin`);
 }
 
 /** fx, fy, cx, cy, the poses (float64), then the images (uint8), then log-disparity (uint16), all little-endian. */
@@ -65,14 +72,23 @@ function encode(sample: SyntheticSample, key: SyntheticSetKey): Uint8Array {
 }
 
 /** Renders one part; the file appears under its name only when it is whole. */
-export function renderPart(key: SyntheticSetKey, folder: string, part: number, afterSample: () => void): void {
-  const path = partPath(folder, part);
+export function renderPart(
+  { key, folder, content }: Omit<SyntheticWorkerData, 'parts'>,
+  part: number,
+  afterSample: () => void,
+): void {
+  const path = partPath(folder, part, content);
   const unfinished = `${path}.${process.pid}`;
   const scenes = new SyntheticScenes(key.seed);
+  const { height, width, frames } = key;
+  const record = (index: number): Uint8Array =>
+    content === 'samples'
+      ? encode(scenes.render(index, height, width, frames), key)
+      : scenes.classes(index, height, width, frames, CLASSES_FRAME);
   const file = openSync(unfinished, 'w');
   try {
     for (let i = 0; i < SAMPLES_PER_PART; i++) {
-      writeSync(file, encode(scenes.render(part * SAMPLES_PER_PART + i, key.height, key.width, key.frames), key));
+      writeSync(file, record(part * SAMPLES_PER_PART + i));
       afterSample();
     }
   } catch (error) {
@@ -87,19 +103,31 @@ export function renderPart(key: SyntheticSetKey, folder: string, part: number, a
 export interface SyntheticWorkerData {
   key: SyntheticSetKey;
   folder: string;
+  content: PartContent;
   parts: number[];
 }
 
-async function renderParts(key: SyntheticSetKey, folder: string, parts: number[], threads: number): Promise<void> {
+/** The first `count` samples' parts that are not there yet. */
+export async function renderMissing(
+  work: Omit<SyntheticWorkerData, 'parts'>,
+  count: number,
+  threads: number,
+): Promise<void> {
+  const { folder, content } = work;
+  const parts = Array.from({ length: Math.ceil(count / SAMPLES_PER_PART) }, (_, part) => part).filter(
+    (part) => !existsSync(partPath(folder, part, content)),
+  );
+  if (parts.length === 0) return;
+  const what = content === 'samples' ? 'synthetic scenes' : 'classes of synthetic scenes';
   const bar = new SingleBar({
-    format: 'synthetic scenes {bar} {value}/{total} | {duration_formatted}, {eta_formatted} left',
+    format: `${what} {bar} {value}/{total} | {duration_formatted}, {eta_formatted} left`,
   });
   bar.start(parts.length * SAMPLES_PER_PART, 0);
   const script = join(__dirname, 'syntheticWorker.js');
   try {
     if (threads < 1 || !existsSync(script)) {
       // Run from TypeScript (tests): a worker thread could not load its source.
-      for (const part of parts) renderPart(key, folder, part, () => bar.increment());
+      for (const part of parts) renderPart(work, part, () => bar.increment());
       return;
     }
     const shares = Array.from({ length: Math.min(threads, parts.length) }, (_, k) =>
@@ -110,7 +138,7 @@ async function renderParts(key: SyntheticSetKey, folder: string, parts: number[]
         (share) =>
           new Promise<void>((resolve, reject) => {
             const worker = new Worker(script, {
-              workerData: { key, folder, parts: share } satisfies SyntheticWorkerData,
+              workerData: { ...work, parts: share } satisfies SyntheticWorkerData,
             });
             worker.on('message', () => bar.increment());
             worker.on('error', reject);
@@ -218,9 +246,6 @@ export async function openSyntheticSet(
     throw new RangeError(`openSyntheticSet: a set needs 2 or more frames per sample, got ${key.frames}`);
   const folder = syntheticSetFolder(key, preparedFolder);
   mkdirSync(folder, { recursive: true });
-  const missing = Array.from({ length: Math.ceil(count / SAMPLES_PER_PART) }, (_, part) => part).filter(
-    (part) => !existsSync(partPath(folder, part)),
-  );
-  if (missing.length > 0) await renderParts(key, folder, missing, threads);
+  await renderMissing({ key, folder, content: 'samples' }, count, threads);
   return new SyntheticSet(key, folder, count);
 }

@@ -2,5 +2,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { renderPart, type SyntheticWorkerData } from './syntheticSet';
 
-const { key, folder, parts } = workerData as SyntheticWorkerData;
-for (const part of parts) renderPart(key, folder, part, () => parentPort?.postMessage(1));
+const { parts, ...work } = workerData as SyntheticWorkerData;
+for (const part of parts) renderPart(work, part, () => parentPort?.postMessage(1));

@@ -54,9 +54,6 @@ export interface TrainingBatch {
   };
 }
 
-/** Class index that counts nowhere (the convention of Cityscapes and Pascal VOC). */
-export const UNLABELLED = 255;
-
 /** The network's differentiable outputs for the target frames. Which of the optional ones there are depends on the network. */
 export interface TrainingOutputs {
   /** u0 = ln(1/Z) of the depth head, [b,h,w,1]. */

@@ -1,7 +1,7 @@
 /** Surface normals beside depth (GeoNet, Qi et al. 2018): from depth by geometry, and of a head of their own. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { Intrinsics } from '../../geometry/camera';
-import { required, type LossTerm, type TrainingBatch } from './loss';
+import { required, type LossResult, type LossTerm, type TrainingBatch } from './loss';
 import { maskedMean } from './reductions';
 import { cosineSimilarity } from './teacher';
 
@@ -64,15 +64,36 @@ function truthOf(batch: TrainingBatch, term: string): { normals: tf.Tensor4D; va
   return { normals, valid };
 }
 
-/** Mean 1 - n . n* over the pixels with a true normal. */
+/** Angle up to which an estimated normal counts as right (Eigen & Fergus 2015, the first of their three). */
+const RIGHT_DEGREES = 11.25;
+
+/** Mean 1 - n . n* over the pixels with a true normal, and the angles between them. */
+function compare(estimate: tf.Tensor4D, batch: TrainingBatch, term: string): LossResult {
+  const { normals, valid } = truthOf(batch, term);
+  const cosine = cosineSimilarity(estimate, normals);
+  const known = valid.dataSync<'float32'>();
+  let [count, sum, right] = [0, 0, 0];
+  cosine.dataSync<'float32'>().forEach((cos, i) => {
+    if (known[i] === 0) return;
+    const degrees = (180 / Math.PI) * Math.acos(Math.min(1, Math.max(-1, cos)));
+    count++;
+    sum += degrees;
+    if (degrees < RIGHT_DEGREES) right++;
+  });
+  const value = maskedMean(tf.sub(1, cosine) as tf.Tensor4D, valid);
+  // A batch without any normal says nothing about the angle.
+  if (count === 0) return { value, scalars: { known_share: 0 } };
+  const scalars = { angle_degrees: sum / count, within_11_degrees: right / count, known_share: count / known.length };
+  return { value, scalars };
+}
+
 export const normalTruth: LossTerm = {
   name: 'normal_truth',
   description: '1 - cosine between the surface normal head and true normals (GeoNet)',
   needs: 'normals',
   compute(outputs, batch) {
     const head = required(outputs.normals, normalTruth.name, 'a network with a surface normal head');
-    const { normals, valid } = truthOf(batch, normalTruth.name);
-    return { value: maskedMean(tf.sub(1, cosineSimilarity(head, normals)), valid) };
+    return compare(head, batch, normalTruth.name);
   },
 };
 
@@ -82,7 +103,6 @@ export const depthNormals: LossTerm = {
   needs: 'normals',
   compute({ fused }, batch) {
     const own = normalsFromDepth(tf.exp(tf.neg(fused)), batch.intrinsics);
-    const { normals, valid } = truthOf(batch, depthNormals.name);
-    return { value: maskedMean(tf.sub(1, cosineSimilarity(own, normals)), valid) };
+    return compare(own, batch, depthNormals.name);
   },
 };

@@ -5,6 +5,7 @@ import { fuse } from '../../model/fusion';
 import { DepthNetwork, poseFeatureIndex } from '../../model/network';
 import { photometricPoses } from '../alignBatch';
 import type { TrainingBatch, TrainingOutputs } from '../losses/loss';
+import { AuxiliaryHeads, auxiliarySchema } from './auxiliaryHeads';
 import { neighbourPoses, networkFrame } from './frames';
 import { startFromImageNet } from './imageNetStart';
 import { networkKind, sizeShape, type DepthEstimate, type ForwardPass, type TrainedNetwork } from './trainedNetwork';
@@ -16,13 +17,18 @@ const schema = z.strictObject({
   pretrained: z.boolean().default(true),
   ...sizeShape,
   fusion_lambda: z.number().positive().default(0.1),
+  auxiliary: auxiliarySchema,
 });
 
 export class TrainedDepthgrad implements TrainedNetwork {
-  constructor(readonly network: DepthNetwork) {}
+  /** @param network what is deployed  @param auxiliary what its features are trained by besides */
+  constructor(
+    readonly network: DepthNetwork,
+    private readonly auxiliary?: AuxiliaryHeads,
+  ) {}
 
   namedVariables(): Map<string, tf.Variable> {
-    return this.network.namedVariables();
+    return new Map([...this.network.namedVariables(), ...(this.auxiliary?.variables ?? [])]);
   }
 
   namedStatistics(): Map<string, tf.Variable> {
@@ -32,12 +38,14 @@ export class TrainedDepthgrad implements TrainedNetwork {
   forward(batch: TrainingBatch, { alignPoses }: ForwardPass): TrainingOutputs {
     const features = this.network.encode(networkFrame(batch, 1));
     const poses = neighbourPoses(this.network, batch, features[poseFeatureIndex]);
-    const depth = this.#decode(features);
-    return { ...depth, ...photometricPoses(batch, depth.fused, poses, alignPoses) };
+    const { context, ...depth } = this.#decode(features);
+    const auxiliary = this.auxiliary?.apply(batch, features, context);
+    return { ...depth, ...auxiliary, ...photometricPoses(batch, depth.fused, poses, alignPoses) };
   }
 
   estimate(images: tf.Tensor4D): DepthEstimate {
-    return this.#decode(this.network.encode(images));
+    const { logDisparity, gradient, fused } = this.#decode(this.network.encode(images));
+    return { logDisparity, gradient, fused };
   }
 
   get graph(): DepthNetwork {
@@ -46,11 +54,12 @@ export class TrainedDepthgrad implements TrainedNetwork {
 
   dispose(): void {
     this.network.dispose();
+    this.auxiliary?.dispose();
   }
 
-  #decode(features: tf.Tensor4D[]): DepthEstimate {
-    const { logDisparity, gradient } = this.network.decode(features);
-    return { logDisparity, gradient, fused: fuse(logDisparity, gradient, this.network.config.fusionLambda) };
+  #decode(features: tf.Tensor4D[]): DepthEstimate & { context: tf.Tensor4D } {
+    const { logDisparity, gradient, context } = this.network.decode(features);
+    return { logDisparity, gradient, context, fused: fuse(logDisparity, gradient, this.network.config.fusionLambda) };
   }
 }
 
@@ -59,5 +68,5 @@ export const depthgrad = networkKind(schema, (settings, { seed, images }) => {
   const network = DepthNetwork.create({ encoder, height, width, seed, fusionLambda });
   if (pretrained && encoder === 'lite0' && images)
     startFromImageNet([{ model: network.encoder, variables: network.namedVariables() }], images, height, width);
-  return new TrainedDepthgrad(network);
+  return new TrainedDepthgrad(network, new AuxiliaryHeads(network, settings.auxiliary, seed));
 });

@@ -5,7 +5,8 @@ import { NetworkBuilder } from '../../../src/model/layers';
 import { DepthNetwork } from '../../../src/model/network';
 import { collectVariables, startVariables } from '../../../src/model/variables';
 import { lossTerms } from '../../../src/training/losses';
-import { UNLABELLED, type TrainingOutputs } from '../../../src/training/losses/loss';
+import { UNLABELLED } from '../../../src/media/labelImage';
+import type { TrainingOutputs } from '../../../src/training/losses/loss';
 import { normalsFromDepth } from '../../../src/training/losses/normals';
 import { plainBatch } from '../../support/lossFixture';
 

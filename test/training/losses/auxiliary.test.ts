@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { lossTerms } from '../../../src/training/losses';
-import { meetsNeeds, UNLABELLED } from '../../../src/training/losses/loss';
+import { UNLABELLED } from '../../../src/media/labelImage';
+import { meetsNeeds } from '../../../src/training/losses/loss';
 import { depthNormals, normalsFromDepth, normalTruth } from '../../../src/training/losses/normals';
 import { semanticCrossEntropy } from '../../../src/training/losses/semantic';
 import { velocity } from '../../../src/training/losses/velocity';

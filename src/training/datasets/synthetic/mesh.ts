@@ -30,6 +30,41 @@ export enum Material {
   Shadow,
 }
 
+/** What a surface belongs to. The order is the class index in label maps. */
+export enum SceneClass {
+  Sky,
+  Road,
+  /** Verge, soil, grass, rock. */
+  Terrain,
+  Sidewalk,
+  Building,
+  Vegetation,
+  Vehicle,
+  Person,
+  /** Poles, signs, barriers, fences, walls, bridges. */
+  Structure,
+}
+
+/** The class of surfaces that do not say theirs. */
+const CLASS_OF_MATERIAL: Readonly<Record<Material, SceneClass>> = {
+  [Material.Sky]: SceneClass.Sky,
+  [Material.Ground]: SceneClass.Terrain,
+  [Material.Pavement]: SceneClass.Sidewalk,
+  [Material.Concrete]: SceneClass.Structure,
+  [Material.Facade]: SceneClass.Building,
+  [Material.Paint]: SceneClass.Vehicle,
+  [Material.Glass]: SceneClass.Vehicle,
+  [Material.Plain]: SceneClass.Structure,
+  [Material.Foliage]: SceneClass.Vegetation,
+  [Material.Curtain]: SceneClass.Vegetation,
+  [Material.Bark]: SceneClass.Vegetation,
+  [Material.Disc]: SceneClass.Vehicle,
+  [Material.Fence]: SceneClass.Structure,
+  [Material.Sign]: SceneClass.Structure,
+  [Material.Lamp]: SceneClass.Vehicle,
+  [Material.Shadow]: SceneClass.Road,
+};
+
 export interface Surface {
   material: Material;
   colour: readonly [number, number, number];
@@ -38,6 +73,8 @@ export interface Surface {
   p2?: number;
   /** Do not apply sun and sky light to the colour. */
   unlit?: boolean;
+  /** What it belongs to, where its material alone does not tell. */
+  partOf?: SceneClass;
 }
 
 export interface Light {
@@ -56,6 +93,8 @@ export class Mesh {
   /** Four numbers per quad: u0, v0, u1, v1 of its corners (u0,v0), (u1,v0), (u1,v1), (u0,v1). */
   textures = new Float32Array(4 * 8192);
   materials = new Uint8Array(8192);
+  /** SceneClass per quad. */
+  classes = new Uint8Array(8192);
   /** Lit r, g, b, p0, p1, p2, texture offsets x, y, light factor. */
   shading = new Float32Array(SHADING_STRIDE * 8192);
   /** Index into `velocities`; 0 stands still. */
@@ -96,6 +135,7 @@ export class Mesh {
     this.textures[4 * i + 2] = u1;
     this.textures[4 * i + 3] = v1;
     this.materials[i] = this.#surface.material;
+    this.classes[i] = this.#surface.partOf ?? CLASS_OF_MATERIAL[this.#surface.material];
     this.motions[i] = this.motion;
     const light = this.#surface.unlit ? 1 : this.#lightOn(corners);
     const s = SHADING_STRIDE * i;
@@ -134,6 +174,7 @@ export class Mesh {
     this.positions = grown(this.positions);
     this.textures = grown(this.textures);
     this.materials = grown(this.materials);
+    this.classes = grown(this.classes);
     this.shading = grown(this.shading);
     this.motions = grown(this.motions);
   }

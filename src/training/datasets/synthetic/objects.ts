@@ -1,6 +1,6 @@
 /** Things that stand on the ground: boxes, vehicles, trees, buildings, walls, poles. */
 import type { Random } from '../../random';
-import { Material, type Mesh, type Surface } from './mesh';
+import { Material, SceneClass, type Mesh, type Surface } from './mesh';
 import type { Road } from './road';
 
 export type Colour = [number, number, number];
@@ -327,14 +327,15 @@ export function addBuilding(
     p1: random.between(1.4, 3.5),
     p2: random.between(0.3, 0.75),
   };
-  const roof: Surface = { material: Material.Concrete, colour: vary(random, [0.4, 0.36, 0.34], 0.3) };
+  const partOf = SceneClass.Building;
+  const roof: Surface = { material: Material.Concrete, colour: vary(random, [0.4, 0.36, 0.34], 0.3), partOf };
   addBox(mesh, place, seed, [-width / 2, width / 2, -1, height, -depth / 2, depth / 2], {
     sides: facade,
     top: roof,
     metric: true,
   });
   if (height < 9 && random.chance(0.7)) {
-    const tiles: Surface = { material: Material.Concrete, colour: vary(random, [0.42, 0.24, 0.18], 0.4) };
+    const tiles: Surface = { material: Material.Concrete, colour: vary(random, [0.42, 0.24, 0.18], 0.4), partOf };
     const half = Math.min(width, depth) / 2;
     addBox(
       mesh,
@@ -345,7 +346,7 @@ export function addBuilding(
       [half * 0.95, half * 0.5, half * 0.5],
     );
   } else if (random.chance(0.5)) {
-    const ledge: Surface = { material: Material.Concrete, colour: vary(random, [0.6, 0.58, 0.55], 0.3) };
+    const ledge: Surface = { material: Material.Concrete, colour: vary(random, [0.6, 0.58, 0.55], 0.3), partOf };
     addBox(
       mesh,
       place,
@@ -358,7 +359,7 @@ export function addBuilding(
     );
   }
   if (random.chance(0.5)) {
-    const awning: Surface = { material: Material.Plain, colour: vary(random, [0.6, 0.25, 0.2], 0.6) };
+    const awning: Surface = { material: Material.Plain, colour: vary(random, [0.6, 0.25, 0.2], 0.6), partOf };
     addBox(
       mesh,
       place,
@@ -375,7 +376,9 @@ export function addBuilding(
 export function addPedestrian(mesh: Mesh, random: Random, place: Place): void {
   const seed = random.between(0, 1000);
   const height = random.between(1.5, 1.9);
-  const plain = (colour: Colour): BoxSurfaces => ({ sides: { material: Material.Plain, colour } });
+  const plain = (colour: Colour): BoxSurfaces => ({
+    sides: { material: Material.Plain, colour, partOf: SceneClass.Person },
+  });
   const clothes = (): Colour => [random.between(0.03, 0.7), random.between(0.03, 0.6), random.between(0.03, 0.65)];
   const trousers = plain(vary(random, [0.12, 0.13, 0.2], 0.7));
   const stride = random.between(0, 0.3);

@@ -1,6 +1,6 @@
 /** The road: a centre line with curvature and grade, a cross-section of banks and slopes, and the ground mesh over it. */
 import type { Random } from '../../random';
-import { Material, type Mesh } from './mesh';
+import { Material, SceneClass, type Mesh } from './mesh';
 import { fractal } from './noise';
 
 export type SceneKind = 'highway' | 'mountain' | 'rural' | 'city';
@@ -252,6 +252,7 @@ export class Road {
               {
                 material: inCity ? Material.Pavement : Material.Ground,
                 colour: inCity ? [0.5, 0.49, 0.47] : [1, 1, 1],
+                partOf: onRoad ? SceneClass.Road : undefined,
                 p0: inCity ? 1.2 : steepness * Math.min(1, rise * 1.5),
               },
               seed,

@@ -1,11 +1,11 @@
 /** Cars, vans and trucks out of tapered boxes. Local axes: right, up, forward; the place is the centre of the footprint. */
 import type { Random } from '../../random';
-import { Material, type Mesh, type Surface } from './mesh';
+import { Material, SceneClass, type Mesh, type Surface } from './mesh';
 import { addBox, type Colour, type Place } from './objects';
 
 const GLASS: Surface = { material: Material.Glass, colour: [0.1, 0.12, 0.14] };
-const RUBBER: Surface = { material: Material.Plain, colour: [0.03, 0.03, 0.035] };
-const CHROME: Surface = { material: Material.Plain, colour: [0.5, 0.5, 0.52] };
+const RUBBER: Surface = { material: Material.Plain, colour: [0.03, 0.03, 0.035], partOf: SceneClass.Vehicle };
+const CHROME: Surface = { material: Material.Plain, colour: [0.5, 0.5, 0.52], partOf: SceneClass.Vehicle };
 
 function paintColour(random: Random): Colour {
   const common: Colour[] = [
@@ -87,7 +87,7 @@ function addLamps(
       sides: front,
     });
   }
-  const plate: Surface = { material: Material.Sign, colour: [0.75, 0.75, 0.7] };
+  const plate: Surface = { material: Material.Sign, colour: [0.75, 0.75, 0.7], partOf: SceneClass.Vehicle };
   const y = random.between(0.4, 0.8);
   addBox(mesh, place, seed, [-0.25, 0.25, y, y + 0.12, -length / 2 - 0.03, length / 2 + 0.03], { sides: plate });
 }
