@@ -49,7 +49,7 @@ images_every: 2
   return readRecipe(path);
 }
 
-/** The moving pattern with a depth that follows its brightness, as measured depth and as exact log-disparity. */
+/** The moving pattern with a depth, a normal and a class (0 or 1) that follow its brightness; depth as measured and as exact log-disparity. */
 export class PatternWithDepth implements BatchSource {
   readonly #pattern: MovingPattern;
 
@@ -61,7 +61,12 @@ export class PatternWithDepth implements BatchSource {
     const batch = this.#pattern.next(size, height, width);
     const depth = Float32Array.from({ length: size * height * width }, (_, i) => 2 + 4 * batch.target[3 * i]);
     const truth = { logDisparity: depth.map((z) => -Math.log(z)), pose: new Float32Array(6 * size) };
-    return { ...batch, depth, truth };
+    const normals = Float32Array.from({ length: 3 * depth.length }, (_, i) => {
+      const tilt = batch.target[i - (i % 3)];
+      return [Math.sin(tilt), 0, -Math.cos(tilt)][i % 3];
+    });
+    const labels = Uint8Array.from(depth, (z) => (z > 4 ? 1 : 0));
+    return { ...batch, depth, truth, normals, labels };
   }
 }
 

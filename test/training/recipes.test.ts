@@ -29,6 +29,17 @@ const ownFigures: Record<string, string[]> = {
       `${ch001}/${figure}_y`,
     ]),
   ],
+  normals: [
+    'synthetic/normal_truth/angle_degrees',
+    'synthetic/normal_truth/within_11_degrees',
+    'synthetic/depth_normals/angle_degrees',
+    'synthetic/depth_truth/log_error',
+  ],
+  semantic: [
+    'synthetic/semantic_cross_entropy/pixel_accuracy',
+    'synthetic/semantic_cross_entropy/mean_iou',
+    'synthetic/depth_truth/log_error',
+  ],
   two_stream: ['drives/photometric/warped_error', 'drives/gradient_consistency', 'synthetic/gradient_truth'],
 };
 
