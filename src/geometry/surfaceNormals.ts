@@ -16,7 +16,7 @@ export interface NormalOptions {
 /** Pixels whose inverse depth differs from the middle's by a larger share lie behind or before an edge. */
 const EDGE = 0.1;
 /** Share of a window's pixels that must be on the surface. */
-const LEAST_SUPPORT = 0.35;
+const LEAST_SUPPORT = 0.25;
 
 /**
  * Writes the unit normal towards the camera, in its optical frame, at pixel (u, v); zeros where there is none: the pixel has no depth,

@@ -47,6 +47,21 @@ export async function writeDepth(
     .toFile(path);
 }
 
+/** An 8-bit grey PNG of class indices by pixel. */
+export async function writeLabels(
+  path: string,
+  width: number,
+  height: number,
+  label: (u: number, v: number) => number,
+): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true });
+  const values = Uint8Array.from({ length: width * height }, (_, i) => label(i % width, Math.floor(i / width)));
+  await sharp(values, { raw: { width, height, channels: 1 } })
+    .toColourspace('b-w')
+    .png({ compressionLevel: 1 })
+    .toFile(path);
+}
+
 const digits = (value: number, length: number) => String(value).padStart(length, '0');
 
 function projection(shift: number): string {
@@ -178,7 +193,7 @@ export async function makeSevenScenes(root: string): Promise<string> {
   return folder;
 }
 
-/** The folders cut down from data sets: image_left/, image_right/, depth/ of every other frame, poses_kitti.txt, calib.yaml. */
+/** The folders cut down from data sets: image_left/, image_right/, depth/ and labels/ of every other frame, poses_kitti.txt, calib.yaml. */
 export async function makePictureFolder(root: string): Promise<string> {
   const folder = join(root, 'cut_down');
   const camera = 'image_width: 48\nimage_height: 32\nfx: 40\nfy: 40\ncx: 23.5\ncy: 15.5\nfps: 5\n';
@@ -187,7 +202,10 @@ export async function makePictureFolder(root: string): Promise<string> {
   for (let i = 0; i < FRAMES; i++) {
     await writeGrey(join(folder, 'image_left', `${i}.png`), 48, 32, level(i));
     await writeGrey(join(folder, 'image_right', `${i}.png`), 48, 32, level(i) + 10);
-    if (i !== 1) await writeDepth(join(folder, 'depth', `${i}.png`), 48, 32, (u) => 1000 * (u + 1));
+    if (i !== 1) {
+      await writeDepth(join(folder, 'depth', `${i}.png`), 48, 32, (u) => 1000 * (u + 1));
+      await writeLabels(join(folder, 'labels', `${i}.png`), 48, 32, (u, v) => (v === 0 ? 255 : u % 7));
+    }
     poses += `1 0 0 ${i} 0 1 0 0 0 0 1 0\n`;
   }
   write(join(folder, 'poses_kitti.txt'), poses);

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
+import sharp from 'sharp';
 import { readDepthImage } from '../../../src/media/depthImage';
 import { openDataSets } from '../../../src/training/data';
 import { openRecording } from '../../../src/training/datasets/openRecording';
@@ -32,6 +33,7 @@ import {
   makeSevenScenes,
   makeTumRgbd,
   writeGrey,
+  writeLabels,
 } from '../../support/layouts';
 
 const root = mkdtempSync(join(tmpdir(), 'depthgrad-recordings-'));
@@ -258,6 +260,11 @@ test('a folder of pictures takes what lies beside them', async () => {
     expect(translation(frame)).toEqual([i, 0, 0]);
     if (i === 1) expect(frame.depth).toBeUndefined();
     else expect(Array.from(frame.depth?.subarray(0, 48) ?? [])).toEqual(Array.from({ length: 48 }, (_, u) => u + 1));
+    if (i === 1) expect(frame.labels).toBeUndefined();
+    else
+      expect([...frame.labels!.subarray(0, 96)]).toEqual(
+        Array.from({ length: 96 }, (_, u) => (u < 48 ? 255 : (u - 48) % 7)),
+      );
   });
   writeFileSync(join(folder, 'poses_kitti.txt'), '1 0 0 0 0 1 0 0 0 0 1 0\n');
   await expect(openRecording(folder)).rejects.toThrow(/poses_kitti\.txt: it has 1 poses for 3 pictures/);
@@ -269,6 +276,34 @@ test('a folder of pictures takes what lies beside them', async () => {
     /0\.png: is 48x32, but config.*udacity\.yaml is of a 1280x720 camera; give the camera file of these pictures/,
   );
   await expect(openRecording(folder)).rejects.toThrow(/cut_down: it has no calib\.yaml; give a camera file/);
+});
+
+test('label images are prepared by the nearest pixel; those without labels, and copies made before there were any, are none', async () => {
+  const folder = await makePictureFolder(join(root, 'labelled'));
+  const recording = await openRecording(folder);
+  const before = await prepare({ ...recording, labelled: undefined }, cache, { width: 24, progress: false });
+  const drive = await prepare(recording, cache, { width: 24, progress: false });
+  expect(drive.folder).not.toBe(before.folder);
+  expect([0, 1, 2].map((index) => drive.labels?.has(index))).toEqual([true, false, true]);
+  const labels = new Uint8Array(24 * 16);
+  drive.labels?.read(2, labels);
+  // A prepared pixel's centre lies between two; the classes are theirs, never a mean.
+  labels.subarray(24).forEach((label, i) => expect([(2 * (i % 24)) % 7, (2 * (i % 24) + 1) % 7]).toContain(label));
+  for (const opened of [drive, before]) opened.close();
+});
+
+test('a label image that holds no class indices is named, with what it is', async () => {
+  const folder = await makePictureFolder(join(root, 'mislabelled'));
+  const path = join(folder, 'labels', '0.png');
+  const rgb = sharp(new Uint8Array(48 * 32 * 3).fill(3), { raw: { width: 48, height: 32, channels: 3 } });
+  await rgb.clone().png({ palette: true }).toFile(path);
+  await expect(readAll(folder)).rejects.toThrow(/labels.0\.png: not a label image.*palette/);
+  await rgb.clone().png().toFile(path);
+  await expect(readAll(folder)).rejects.toThrow(/labels.0\.png: not a label image.*8 bits of colour type 2/);
+  await rgb.clone().jpeg().toFile(path);
+  await expect(readAll(folder)).rejects.toThrow(/labels.0\.png: not a label image.*jpeg/);
+  await writeLabels(path, 40, 32, () => 1);
+  await expect(readAll(folder)).rejects.toThrow(/labels.0\.png: is 40x32, the camera's images are 48x32/);
 });
 
 test('a picture that cannot be read is named, and left out up to a limit', async () => {

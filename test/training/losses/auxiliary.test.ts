@@ -3,7 +3,7 @@ import { lossTerms } from '../../../src/training/losses';
 import { UNLABELLED } from '../../../src/media/labelImage';
 import { meetsNeeds } from '../../../src/training/losses/loss';
 import { depthNormals, normalsFromDepth, normalTruth } from '../../../src/training/losses/normals';
-import { semanticCrossEntropy } from '../../../src/training/losses/semantic';
+import { segmentationFigures, semanticCrossEntropy } from '../../../src/training/losses/semantic';
 import { velocity } from '../../../src/training/losses/velocity';
 import { expectGradients, noise, noiseTensor } from '../../support/gradientCheck';
 import { depthOutputs, logDisparityOutputs, plainBatch } from '../../support/lossFixture';
@@ -49,6 +49,25 @@ test('normal losses: 0 at the truth, 1 - cosine away from it, nothing where the 
   expect(normalTruth.compute({ ...outputs, normals: turned }, withTruth).value.dataSync()[0]).toBeCloseTo(2, 5);
 });
 
+test('angles by hand: over the pixels with a true normal; none known is no angle', () => {
+  const normals = new Float32Array(height * width * 3);
+  normals.set([0, 0, -1, 0, 0, -1, 0, 0, -1]);
+  const turned = (degrees: number): number[] => [
+    Math.sin((degrees * Math.PI) / 180),
+    0,
+    -Math.cos((degrees * Math.PI) / 180),
+  ];
+  const head = new Float32Array(height * width * 3).fill(1);
+  head.set([...turned(10), ...turned(20), ...turned(90)].map((x) => 3 * x));
+  const outputs = depthOutputs(tf.ones([1, height, width, 1]), { normals: tf.tensor4d(head, [1, height, width, 3]) });
+  const { scalars } = normalTruth.compute(outputs, { ...batch, normals });
+  expect(scalars!.angle_degrees).toBeCloseTo(40, 1);
+  expect(scalars!.within_11_degrees).toBeCloseTo(1 / 3, 6);
+  expect(scalars!.known_share).toBeCloseTo(3 / (height * width), 6);
+  const unknown = normalTruth.compute(outputs, { ...batch, normals: new Float32Array(normals.length) });
+  expect([unknown.value.dataSync()[0], unknown.scalars]).toEqual([0, { known_share: 0 }]);
+});
+
 test('gradients of the normal losses agree with finite differences', () => {
   const normals = Float32Array.from({ length: height * width * 3 }, (_, i) => [0.6, 0, -0.8][i % 3]);
   const withTruth = { ...batch, normals };
@@ -71,6 +90,14 @@ describe('semantic cross-entropy', () => {
     const logits = tf.tensor4d([0, 0, 0, 0, 50, 0, 7, -9, 3], [1, 1, 3, 3]);
     expect(compute(logits, [2, 1, UNLABELLED]).dataSync()[0]).toBeCloseTo(Math.log(3) / 2, 5);
     expect(compute(logits, [UNLABELLED, UNLABELLED, UNLABELLED]).dataSync()[0]).toBeCloseTo(0, 10);
+  });
+
+  test('accuracy and intersection over union by hand, over labelled pixels', () => {
+    // Class 0: 1 of 2 found and 1 too many; class 1: 1 of 2 found; class 2: only answered; class 3: nowhere.
+    const figures = segmentationFigures(Uint8Array.of(0, 0, 1, 1, UNLABELLED), [0, 2, 1, 0, 3], 4);
+    expect(figures.pixel_accuracy).toBeCloseTo(0.5, 6);
+    expect(figures.mean_iou).toBeCloseTo((1 / 3 + 1 / 2 + 0) / 3, 6);
+    expect(segmentationFigures(Uint8Array.of(UNLABELLED), [0], 2)).toEqual({});
   });
 
   test('a class the head does not know is an error', () => {
