@@ -145,8 +145,8 @@ test('a semantic head learns label images to more than 95 % of the pixels', asyn
 }, 600_000);
 
 test('the heads are in the checkpoint and not in the exported graph', async () => {
-  const [height_, width_] = [32, 64];
-  const settings = `{ encoder: lite0, pretrained: false, height: ${height_}, width: ${width_}`;
+  const size = { height: 32, width: 64 };
+  const settings = `{ encoder: lite0, pretrained: false, height: ${size.height}, width: ${size.width}`;
   const withHeads = `${settings}, auxiliary: { normals: true, semantic_classes: 4 } }`;
   const out = join(root, 'run');
   const losses = '{ depth_mse: 1, normal_truth: 1, semantic_cross_entropy: 1 }';
@@ -161,7 +161,7 @@ test('the heads are in the checkpoint and not in the exported graph', async () =
   const plain = createNetwork(plainRecipe.network, { seed: 5 }) as TrainedDepthgrad;
   const intrinsics = { fx: 60, fy: 60, cx: 31.5, cy: 15.5 };
   const exported = (network: TrainedDepthgrad): Buffer =>
-    Buffer.from(buildOnnx(network.network, { name: 'x', version: '1', intrinsics }));
+    Buffer.from(buildOnnx(network.network, { name: 'x', version: '1', intrinsics, ...size }));
   expect(exported(plain).equals(exported(run))).toBe(false);
   plain.network.setWeights(run.network.getWeights());
   expect(exported(plain).equals(exported(run))).toBe(true);
