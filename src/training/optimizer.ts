@@ -14,9 +14,26 @@ export interface AdamOptions {
   clipNorm: number;
   /** Decay of the averaged weights that are evaluated and exported. */
   emaDecay: number;
+  /**
+   * L2: this times the weight is added to the (clipped) gradient of every kernel, the derivative of weightDecay / 2 |w|^2 (Keras'
+   * l2(x) is 2 x here). Biases and batch normalisation are left alone. It goes through Adam's moments; AdamW's decay does not.
+   */
+  weightDecay: number;
 }
 
-export const defaultAdam: AdamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 5, emaDecay: 0.998 };
+export const defaultAdam: AdamOptions = {
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  clipNorm: 5,
+  emaDecay: 0.998,
+  weightDecay: 0,
+};
+
+/** `../kernel` and `../depthwise_kernel`. */
+function isKernel(name: string): boolean {
+  return /(^|\/)(depthwise_)?kernel$/.test(name);
+}
 
 /** State of one variable; the three vectors have its length. */
 export interface AdamSlot {
@@ -53,10 +70,10 @@ export class FlatAdam {
    * One update. A slot without a gradient (a head the step's losses do not reach) keeps its weights and moments.
    *
    * @param gradients by the variables' tfjs names, as tf.variableGrads gives them  @param rate learning rate of a variable, 0 leaves it alone
-   * @returns the gradients' global norm before clipping; NaN or infinite means nothing was changed
+   * @returns the gradients' global norm before clipping and without weight decay; NaN or infinite means nothing was changed
    */
   apply(gradients: Record<string, tf.Tensor>, rate: (name: string) => number): number {
-    const { beta1, beta2, epsilon, clipNorm, emaDecay } = this.options;
+    const { beta1, beta2, epsilon, clipNorm, emaDecay, weightDecay } = this.options;
     const read = this.slots.map((slot) => gradients[slot.variable.name]?.dataSync<'float32'>());
     let squared = 0;
     for (const gradient of read) {
@@ -78,8 +95,9 @@ export class FlatAdam {
       const learningRate = rate(name);
       if (gradient && learningRate > 0) {
         const scale = (learningRate * correction2) / correction1;
+        const pull = isKernel(name) ? weightDecay : 0;
         for (let i = 0; i < weights.length; i++) {
-          const g = gradient[i] * clip;
+          const g = gradient[i] * clip + pull * weights[i];
           const m = (firstMoment[i] += (1 - beta1) * (g - firstMoment[i]));
           const v = (secondMoment[i] += (1 - beta2) * (g * g - secondMoment[i]));
           weights[i] -= (scale * m) / (Math.sqrt(v) + epsilon * correction2);

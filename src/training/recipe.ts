@@ -75,6 +75,8 @@ const recipeSchema = z.strictObject({
     .strictObject({
       clip_norm: z.number().positive().default(5),
       ema_decay: z.number().min(0).max(1).default(0.998),
+      /** L2 on kernels: this times the weight joins the gradient. */
+      weight_decay: z.number().nonnegative().default(0),
       /** A loss this many times the level its stage started at (at least 1) has exploded and ends the run. */
       explosion_factor: z.number().gt(1).default(100),
     })

@@ -79,8 +79,13 @@ class TrainingRun {
     const { out, quiet } = options;
     mkdirSync(join(out, SAMPLES_FOLDER), { recursive: true });
     for (const file of [CHECKPOINT_FILE, BEST_FILE]) removeUnfinished(join(out, file));
-    const { clip_norm: clipNorm, ema_decay: emaDecay, explosion_factor: explosionFactor } = recipe.optimizer;
-    this.#adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, emaDecay });
+    const {
+      clip_norm: clipNorm,
+      ema_decay: emaDecay,
+      weight_decay: weightDecay,
+      explosion_factor: explosionFactor,
+    } = recipe.optimizer;
+    this.#adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, emaDecay, weightDecay });
     this.position = existsSync(this.#checkpointPath)
       ? readCheckpoint(this.#checkpointPath, this.#adam, network.namedStatistics())
       : startOf(recipe.name);
