@@ -70,10 +70,25 @@ export class PatternWithDepth implements BatchSource {
   }
 }
 
+/** Besides the depth, the right image of a wall two pixels of disparity away; the samples' baselines are 0.5 m, 1 m, .. */
+export class PairWithDepth implements BatchSource {
+  readonly #pattern: PatternWithDepth;
+
+  constructor(random: Random) {
+    this.#pattern = new PatternWithDepth(random);
+  }
+
+  next(size: number, height: number, width: number): TrainingBatch {
+    const batch = this.#pattern.next(size, height, width);
+    const right = batch.target.map((_, i, target) => target[Math.min(i + 2 * 3, target.length - 1)]);
+    return { ...batch, stereo: { right, baseline: Float32Array.from({ length: size }, (_, b) => 0.5 * (b + 1)) } };
+  }
+}
+
 /** Trains with every data set of the stage's mix drawn from the pattern. @param batches the run is cut off before the one after these */
 export async function trainTiny(recipe: Recipe, out: string, batches = Infinity): Promise<LogEntry[]> {
   const random = new Random(recipe.seed);
-  const pattern = new PatternWithDepth(random);
+  const pattern = new PairWithDepth(random);
   let left = batches;
   const source: BatchSource = {
     next: (...size) => {
@@ -82,7 +97,7 @@ export async function trainTiny(recipe: Recipe, out: string, batches = Infinity)
     },
   };
   const network = createNetwork(recipe.network, { seed: recipe.seed });
-  const inTurn = new BatchesInTurn(recipe, { drives: source, synthetic: source }, random);
+  const inTurn = new BatchesInTurn(recipe, { drives: source, synthetic: source, measured: source }, random);
   try {
     await train(recipe, network, inTurn, { out, quiet: true });
   } finally {

@@ -1,12 +1,13 @@
 /** The networks a recipe can name. A new one is a file beside this and a line here. */
 import { z } from 'zod';
 import { depthgrad } from './depthgrad';
+import { monodepth } from './monodepth';
 import { sfmlearner } from './sfmlearner';
 import { convolutional, residual } from './supervised';
 import type { NetworkStart, TrainedNetwork } from './trainedNetwork';
 import { twoStream } from './twoStream';
 
-const kinds = [depthgrad, sfmlearner, twoStream, convolutional, residual] as const;
+const kinds = [depthgrad, sfmlearner, twoStream, convolutional, residual, monodepth] as const;
 
 type Schema = (typeof kinds)[number]['schema'];
 
