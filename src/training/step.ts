@@ -1,6 +1,7 @@
 /** One training step: forward, the stage's losses, gradients. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { UniformSource } from '../model/networks/estimator';
+import { checkerboard } from './checkerboard';
 import { lossTerms } from './losses';
 import { meetsNeeds, type TrainingBatch, type TrainingOutputs } from './losses/loss';
 import type { TrainedNetwork } from './networks/trainedNetwork';
@@ -69,14 +70,22 @@ export function computeStep(
   return { loss, scalars: losses.scalars, maps: losses.maps, gradients: grads };
 }
 
-/** The same losses without gradients, as the network is used after training: running statistics, no dropout. */
+/**
+ * The same losses without gradients, as the network is used after training: running statistics, no dropout. And `checkerboard`: that
+ * pattern in the estimated log-disparity, where the map is large enough for it.
+ */
 export function computeLosses(
   network: TrainedNetwork,
   batch: TrainingBatch,
   { losses: weights, align_poses: alignPoses }: StepSettings,
 ): Pick<StepResult, 'loss' | 'scalars'> {
   return tf.tidy(() => {
-    const { total, scalars } = weightedLosses(network.forward(batch, { alignPoses }), batch, weights);
+    const outputs = network.forward(batch, { alignPoses });
+    const { total, scalars } = weightedLosses(outputs, batch, weights);
+    const map = outputs.coarse ?? outputs.logDisparity;
+    const [size, height, width] = map.shape;
+    const pattern = checkerboard(map.dataSync<'float32'>(), size, height, width);
+    if (pattern !== undefined) scalars.checkerboard = pattern;
     return { loss: total.dataSync()[0], scalars };
   });
 }

@@ -19,6 +19,8 @@ export interface DepthEstimator extends GraphSource {
    * @returns ln(1/Z) [b,h,w,1]
    */
   estimate(images: tf.Tensor4D, training?: UniformSource): tf.Tensor4D;
+  /** The same at the network's own resolution, before it is enlarged to the image's, [b,h/s,w/s,1]. */
+  estimateCoarse(images: tf.Tensor4D, training?: UniformSource): tf.Tensor4D;
   dispose(): void;
 }
 

@@ -100,8 +100,11 @@ export class ResidualNetwork implements DepthEstimator {
 
   /** @param images height and width multiples of 32; the network's own map has half the size and is enlarged linearly */
   estimate(images: tf.Tensor4D): tf.Tensor4D {
-    const half = this.#model.apply(images) as tf.Tensor4D;
-    return resizeMap(half, images.shape[1], images.shape[2]);
+    return resizeMap(this.estimateCoarse(images), images.shape[1], images.shape[2]);
+  }
+
+  estimateCoarse(images: tf.Tensor4D): tf.Tensor4D {
+    return this.#model.apply(images) as tf.Tensor4D;
   }
 
   writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {

@@ -62,6 +62,8 @@ export interface TrainingOutputs {
   gradient?: tf.Tensor4D;
   /** Screened-Poisson fusion of both, [b,h,w,1]; of a network without a gradient head the same as logDisparity. */
   fused: tf.Tensor4D;
+  /** logDisparity as the network makes it, [b,h/s,w/s,1], where it is enlarged linearly to the image's size afterwards. */
+  coarse?: tf.Tensor4D;
   /** Pose of the target in the previous camera's frame, [b,6]. */
   poseFromPrevious?: tf.Tensor2D;
   /** Pose of the next camera in the target's frame, [b,6]; absent where the batch has no later frame. */

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-node-gpu';
 import { z } from 'zod';
 import { ConvolutionalNetwork } from '../../model/networks/convolutional';
 import type { DepthEstimator } from '../../model/networks/estimator';
+import { resizeMap } from '../../model/networks/resample';
 import { ResidualNetwork } from '../../model/networks/residual';
 import type { TrainingBatch, TrainingOutputs } from '../losses/loss';
 import { networkFrame } from './frames';
@@ -50,7 +51,8 @@ class TrainedEstimator implements TrainedNetwork {
         `a network ${fixedSize.kind} of network.height ${fixedSize.height} and width ${fixedSize.width} trains at that size alone; ` +
           `a stage has ${batch.height} and ${batch.width}`,
       );
-    return asEstimate(network.estimate(networkFrame(batch, 1), random));
+    const coarse = network.estimateCoarse(networkFrame(batch, 1), random);
+    return { ...asEstimate(resizeMap(coarse, batch.height, batch.width)), coarse };
   }
 
   estimate(images: tf.Tensor4D): DepthEstimate {
