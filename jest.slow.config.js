@@ -1,0 +1,2 @@
+/** npm run test:slow: what trains for minutes. Never part of npm test. */
+module.exports = { ...require('./jest.config.js'), testMatch: ['<rootDir>/test/slow/**/*.slow.ts'] };

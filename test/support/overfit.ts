@@ -1,0 +1,42 @@
+/** Training steps without a run folder around them, for tests of what a network comes to on a few samples. */
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import type { BatchSource } from '../../src/training/batches/batchSource';
+import type { TrainedNetwork } from '../../src/training/networks/trainedNetwork';
+import { defaultAdam, FlatAdam } from '../../src/training/optimizer';
+import { Random } from '../../src/training/random';
+import type { Recipe, Stage } from '../../src/training/recipe';
+import { learningRate, rateFactor, trainedVariables } from '../../src/training/schedule';
+import { computeStep } from '../../src/training/step';
+
+export interface Overfitting {
+  /** The learning rate falls over these. */
+  steps: number;
+  /** Ends early, once the loss is below this share of the first. */
+  share?: number;
+}
+
+/** @returns the loss of every step; the network has its trained weights, not their average */
+export function overfit(
+  network: TrainedNetwork,
+  source: BatchSource,
+  stage: Stage,
+  { clip_norm: clipNorm, weight_decay: weightDecay }: Recipe['optimizer'],
+  { steps, share = 0 }: Overfitting,
+): number[] {
+  const adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, weightDecay });
+  const variables = trainedVariables(network, stage);
+  const random = new Random(1);
+  const losses: number[] = [];
+  while (losses.length < steps && !(losses.length > 1 && losses[losses.length - 1] < share * losses[0])) {
+    const batch = source.next(stage.batch_size, stage.height, stage.width);
+    const { loss, gradients } = computeStep(network, variables, batch, stage, random);
+    const rate = learningRate({ ...stage, steps }, losses.length);
+    adam.apply(gradients, (name) => rate * rateFactor(stage, name));
+    tf.dispose(gradients);
+    losses.push(loss);
+      process.stderr.write(
+        `${losses.length} ${loss.toFixed(4)} cpu ${(process.cpuUsage().user / 1e6).toFixed(0)} ${new Date().toISOString().slice(14, 19)}\n`,
+      );
+  }
+  return losses;
+}
