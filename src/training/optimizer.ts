@@ -6,6 +6,9 @@
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 
+// Looking up a global is slow inside jest's sandbox, and the update takes a root per weight.
+const { sqrt } = Math;
+
 export interface AdamOptions {
   beta1: number;
   beta2: number;
@@ -100,7 +103,7 @@ export class FlatAdam {
           const g = gradient[i] * clip + pull * weights[i];
           const m = (firstMoment[i] += (1 - beta1) * (g - firstMoment[i]));
           const v = (secondMoment[i] += (1 - beta2) * (g * g - secondMoment[i]));
-          weights[i] -= (scale * m) / (Math.sqrt(v) + epsilon * correction2);
+          weights[i] -= (scale * m) / (sqrt(v) + epsilon * correction2);
         }
         const updated = tf.tensor(weights.slice(), variable.shape);
         variable.assign(updated);

@@ -34,9 +34,6 @@ export function overfit(
     adam.apply(gradients, (name) => rate * rateFactor(stage, name));
     tf.dispose(gradients);
     losses.push(loss);
-    process.stderr.write(
-      `${losses.length} ${loss.toFixed(4)} cpu ${(process.cpuUsage().user / 1e6).toFixed(0)} ${new Date().toISOString().slice(14, 19)}\n`,
-    );
   }
   return losses;
 }
