@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { readSafetensors } from '../../../src/model/safetensors';
+import { checkerboard } from '../../../src/training/checkerboard';
 import { createNetwork } from '../../../src/training/networks';
 import { Random } from '../../../src/training/random';
 import { CHECKPOINT_FILE } from '../../../src/training/runFolder';
+import { computeLosses } from '../../../src/training/step';
 import { openRun } from '../../../src/training/trainedRun';
 import { expectResumes, PatternWithDepth, tinyRecipe, trainTiny } from '../../support/tinyRun';
 
@@ -69,6 +71,22 @@ test('only a training pass drops units and moves the running statistics', () => 
   expect(pass(new Random(1))).not.toBe(pass(new Random(2)));
   expect(statistics()).not.toEqual(before);
   network.dispose();
+});
+
+test('validations measure the checkerboard before the map is enlarged, where it is large enough', () => {
+  const stage = { losses: { depth_mse: 1 }, align_poses: false };
+  const measured = (size: 32 | 64): number | undefined => {
+    const network = createNetwork({ kind: 'cnn_transpose', height: size, width: 64, width_factor: 0.25 }, { seed: 1 });
+    const batch = new PatternWithDepth(new Random(3)).next(2, size, 64);
+    const { scalars } = computeLosses(network, batch, stage);
+    const { coarse } = network.forward(batch, { alignPoses: false });
+    expect(coarse!.shape).toEqual([2, size / 4, 16, 1]);
+    expect(scalars.checkerboard).toBe(checkerboard(coarse!.dataSync<'float32'>(), 2, size / 4, 16));
+    network.dispose();
+    return scalars.checkerboard;
+  };
+  expect(measured(32)).toBeUndefined();
+  expect(measured(64)).toBeGreaterThan(0);
 });
 
 test('a stage of another size and a start that there are no weights for are refused', async () => {
