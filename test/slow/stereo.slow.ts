@@ -85,7 +85,6 @@ sharedTest('middlebury_motorcycle')(
     network.dispose();
     scene.close();
   },
-  1_800_000,
 );
 
 /** Mean photometric error of the frames before warped into `frames` by the poses and the depth times `scale`. */
@@ -149,5 +148,4 @@ sharedTest('kitti_odo01_stereo_f000-050')(
     network.dispose();
     drive.close();
   },
-  1_800_000,
 );
