@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { createNetwork } from '../../src/training/networks';
 import { readRecipe, type Recipe, type Stage } from '../../src/training/recipe';
-import { overfit } from '../support/overfit';
+import { meanOfLast, overfit } from '../support/overfit';
 import { TinySet } from '../support/tinySet';
 
 const SIZE = { height: 64, width: 128, batch_size: 2 };
@@ -14,6 +14,11 @@ const LEARNING_RATE = 1e-3;
 const SHARE = 0.5;
 /** A constant brings the squared error of depth down to about half: its start is a room, and these are roads. */
 const SQUARED_ERROR_SHARE = 0.2;
+
+/** ResNet-50 without batch normalisation: at 1e-4 its loss already jumps before it settles. */
+function heavy({ network }: Recipe): boolean {
+  return network.kind === 'cnn_residual' && network.encoder === 'resnet50';
+}
 
 const recipes = readdirSync('config/recipes')
   .filter((file) => extname(file) === '.yaml')
@@ -43,10 +48,11 @@ test.each(cases)('%s, %s: overfits two rendered scenes', (name, stageName, stage
   const network = createNetwork({ ...recipe.network, height, width }, { seed: recipe.seed, images: source });
   const share = 'depth_mse' in stage.losses ? SQUARED_ERROR_SHARE : SHARE;
   const started = performance.now();
-  const small = { ...stage, ...SIZE, learning_rate: LEARNING_RATE, final_learning_rate: undefined };
+  const rate = heavy(recipe) ? stage.learning_rate : LEARNING_RATE;
+  const small = { ...stage, ...SIZE, learning_rate: rate, final_learning_rate: undefined };
   const losses = overfit(network, source, small, recipe.optimizer, { steps: MOST_STEPS, share });
   network.dispose();
-  const [first, last] = [losses[0], losses[losses.length - 1]];
+  const [first, last] = [losses[0], meanOfLast(losses)];
   const seconds = (performance.now() - started) / 1000;
   table.push(
     `${`${name}, ${stageName}`.padEnd(40)} ${first.toPrecision(3)} -> ${last.toPrecision(3)} (${(last / first).toFixed(2)}, wanted ${share}), ` +

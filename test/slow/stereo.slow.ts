@@ -80,7 +80,7 @@ sharedTest('middlebury_motorcycle')(
       `Middlebury Motorcycle, ${errors.length} pixels: median disparity error ${error.toFixed(2)} px of ${published}, ` +
         `bad-2 ${bad(2).toFixed(3)}, bad-4 ${bad(4).toFixed(3)}; baseline ${baseline.toFixed(4)} m, known ${scene.baseline}`,
     );
-    expect(error).toBeLessThan(2);
+    expect(error).toBeLessThan(2.5);
     expect(Math.abs(baseline / scene.baseline! - 1)).toBeLessThan(0.03);
     network.dispose();
     scene.close();

@@ -11,7 +11,7 @@ import { computeStep } from '../../src/training/step';
 export interface Overfitting {
   /** The learning rate falls over these. */
   steps: number;
-  /** Ends early, once the loss is below this share of the first. */
+  /** Ends early, once the last three losses are below this share of the first on average. */
   share?: number;
 }
 
@@ -27,7 +27,7 @@ export function overfit(
   const variables = trainedVariables(network, stage);
   const random = new Random(1);
   const losses: number[] = [];
-  while (losses.length < steps && !(losses.length > 1 && losses[losses.length - 1] < share * losses[0])) {
+  while (losses.length < steps && !(losses.length > 3 && meanOfLast(losses) < share * losses[0])) {
     const batch = source.next(stage.batch_size, stage.height, stage.width);
     const { loss, gradients } = computeStep(network, variables, batch, stage, random);
     const rate = learningRate({ ...stage, steps }, losses.length);
@@ -36,4 +36,9 @@ export function overfit(
     losses.push(loss);
   }
   return losses;
+}
+
+/** Of three. */
+export function meanOfLast(losses: readonly number[]): number {
+  return losses.slice(-3).reduce((sum, loss) => sum + loss, 0) / 3;
 }
