@@ -30,7 +30,7 @@ function rightImage(left: Uint8Array, depth: Float32Array, width: number, focalT
   return right;
 }
 
-/** Always the same samples: previous, target and next frame of as many scenes as a batch holds. */
+/** Always the same samples: previous, target and next frame of a scene each; after the fifth the scenes repeat. */
 export class TinySet implements BatchSource {
   readonly #batches = new Map<string, TrainingBatch>();
 
@@ -47,8 +47,7 @@ function make(size: number, height: number, width: number): TrainingBatch {
   const driven = SCENES.map((index) => scenes.render(index, height, width, 3)).filter(
     ({ poses, moving }) => poses[0][2] > LEAST_MOTION && mean(moving[1]) < MOST_MOVING,
   );
-  if (driven.length < size) throw new Error(`${driven.length} of the scenes are driven through, a batch takes ${size}`);
-  const samples = driven.slice(0, size);
+  const samples = Array.from({ length: size }, (_, b) => driven[b % driven.length]);
   const images = (frame: number): Float32Array =>
     joined(samples.map((sample) => Float32Array.from(sample.images[frame], (level) => level / 255)));
   const [previous, target, next] = [0, 1, 2].map(images);
