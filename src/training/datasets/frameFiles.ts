@@ -6,7 +6,7 @@ import type { DepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
 import { readPicture } from '../../media/imageFolder';
 import { readLabelImage } from '../../media/labelImage';
-import type { RecordedFrame, UnreadableFrame } from './recording';
+import type { RecordedFrame, Recording, UnreadableFrame } from './recording';
 
 /** Where the parts of one frame are. Only the list is in memory, not what it names. */
 export interface FrameFiles {
@@ -55,7 +55,7 @@ async function readFrame(files: FrameFiles, camera: Intrinsics): Promise<Recorde
  *
  * @throws FrameSourceError naming the file that cannot be read, unless `onUnreadable` takes it
  */
-export async function* readFrames(
+async function* readFrames(
   list: readonly FrameFiles[],
   camera: Intrinsics,
   onUnreadable?: UnreadableFrame,
@@ -71,6 +71,30 @@ export async function* readFrames(
     }
     yield frame;
   }
+}
+
+/** What a layout says of its frames. */
+interface FrameList extends Pick<Recording, 'name' | 'sources' | 'variant' | 'camera'> {
+  /** By default the mean rate of the frames' stamps. */
+  readonly framesPerSecond?: number;
+  /** Metres; asked for only where a frame has a right image. */
+  baseline?(): number | undefined;
+}
+
+/** The recording of frames that each have files of their own. */
+export function recordingOf(
+  list: readonly FrameFiles[],
+  { baseline, framesPerSecond, ...about }: FrameList,
+): Recording {
+  return {
+    ...about,
+    framesPerSecond: framesPerSecond ?? rateOf(list.map(({ stamp }) => stamp)),
+    frameCount: list.length,
+    labelled: list.some(({ labels }) => labels !== undefined),
+    baseline: list.some(({ right }) => right !== undefined) ? baseline?.() : undefined,
+    frames: (onUnreadable) => readFrames(list, about.camera.intrinsics, onUnreadable),
+    close: async () => {},
+  };
 }
 
 /** Text of a file of the layout. @throws FrameSourceError naming it and what it is for */
@@ -98,7 +122,7 @@ export async function readNumberTable(path: string, purpose: string, count: numb
 }
 
 /** Mean rate of frames with these stamps; 1 where there is only one. */
-export function rateOf(stamps: readonly number[]): number {
+function rateOf(stamps: readonly number[]): number {
   const seconds = stamps[stamps.length - 1] - stamps[0];
   return seconds > 0 ? (stamps.length - 1) / seconds : 1;
 }

@@ -14,10 +14,10 @@ import type { Intrinsics } from '../../geometry/camera';
 import { compose, fromMatrix4, inverse, type Se3 } from '../../geometry/se3';
 import { FrameSourceError } from '../../media/frame';
 import { listPictures, readPicture } from '../../media/imageFolder';
-import { rateOf, readFrames, readNumberTable, type FrameFiles } from './frameFiles';
+import { readNumberTable, recordingOf, type FrameFiles } from './frameFiles';
 import { baselineBetween, calibrationEntry, readCalibration, rectifiedCamera, toCamera } from './kittiCalibration';
 import type { Recording, RecordingLayout } from './recording';
-import { projectScan, readScan } from './velodyne';
+import { scanDepth } from './velodyne';
 
 const PAIRS = [
   [2, 3],
@@ -73,25 +73,18 @@ export async function openKittiOdometry(sequence: string): Promise<Recording> {
       stamp,
       image,
       right: existsSync(rightImage) ? rightImage : undefined,
-      depth:
-        toImage && existsSync(scan)
-          ? { path: scan, read: async (path) => projectScan(await readScan(path), toImage, intrinsics) }
-          : undefined,
+      depth: toImage && scanDepth(scan, toImage, intrinsics),
       // The file's poses are camera 0's.
       pose: posesPath ? compose(fromMatrix4(poses[index]), inverse(rectified.fromReference)) : undefined,
     };
   });
-  return {
+  return recordingOf(list, {
     name: `kitti_odometry_${basename(resolve(sequence))}`,
     sources: posesPath ? [sequence, posesPath] : [sequence],
     variant: `image_${left}`,
-    framesPerSecond: rateOf(list.map(({ stamp }) => stamp)),
-    frameCount: list.length,
     camera: { intrinsics, distortion: [] },
-    baseline: list.some((files) => files.right !== undefined) ? baselineBetween(rectified, cameraOf(right)) : undefined,
-    frames: (onUnreadable) => readFrames(list, intrinsics, onUnreadable),
-    close: async () => {},
-  };
+    baseline: () => baselineBetween(rectified, cameraOf(right)),
+  });
 }
 
 export const kittiOdometryLayout: RecordingLayout = {

@@ -14,7 +14,7 @@ import type { Intrinsics } from '../../geometry/camera';
 import { compose, inverse, type Se3 } from '../../geometry/se3';
 import { FrameSourceError } from '../../media/frame';
 import { listPictures } from '../../media/imageFolder';
-import { parseNumbers, rateOf, readFrames, readText, type FrameFiles } from './frameFiles';
+import { parseNumbers, readText, recordingOf, type FrameFiles } from './frameFiles';
 import {
   baselineBetween,
   calibrationEntry,
@@ -24,7 +24,7 @@ import {
   type RectifiedCamera,
 } from './kittiCalibration';
 import type { Recording, RecordingLayout } from './recording';
-import { projectScan, readScan } from './velodyne';
+import { scanDepth } from './velodyne';
 
 const CALIBRATION = 'calib_cam_to_cam.txt';
 const VELODYNE = 'calib_velo_to_cam.txt';
@@ -175,29 +175,21 @@ export async function openKittiRaw(drive: string): Promise<Recording> {
       stamp,
       image,
       right: existsSync(rightImage) ? rightImage : undefined,
-      // Some drives lack a few scans (2011_09_26_drive_0009 has none for four images).
-      depth:
-        toImage && existsSync(scan)
-          ? { path: scan, read: async (file) => projectScan(await readScan(file), toImage, intrinsics) }
-          : undefined,
+      depth: toImage && scanDepth(scan, toImage, intrinsics),
       pose,
       speed: oxts?.speed,
     });
   }
-  return {
+  return recordingOf(list, {
     name: basename(drive),
     sources: [
       drive,
       ...[CALIBRATION, VELODYNE, IMU].map((name) => join(folder, name)).filter((file) => existsSync(file)),
     ],
     variant: `image_${left}`,
-    framesPerSecond: rateOf(list.map(({ stamp }) => stamp)),
-    frameCount: list.length,
     camera: { intrinsics, distortion: [] },
-    baseline: list.some((files) => files.right !== undefined) ? baselineBetween(rectified, cameraOf(right)) : undefined,
-    frames: (onUnreadable) => readFrames(list, intrinsics, onUnreadable),
-    close: async () => {},
-  };
+    baseline: () => baselineBetween(rectified, cameraOf(right)),
+  });
 }
 
 export const kittiRawLayout: RecordingLayout = {

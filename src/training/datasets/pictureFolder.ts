@@ -17,7 +17,7 @@ import { readCameraFile } from '../../media/cameraFile';
 import { KITTI_DEPTH_SCALE, readDepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
 import { listPictures, readPicture } from '../../media/imageFolder';
-import { readFrames, readNumberTable, type FrameFiles } from './frameFiles';
+import { readNumberTable, recordingOf, type FrameFiles } from './frameFiles';
 import type { OpenRecordingOptions, Recording, RecordingLayout } from './recording';
 
 const CAMERA = 'calib.yaml';
@@ -90,17 +90,13 @@ export async function openPictureFolder(folder: string, { cameraFile }: OpenReco
       pose: poses ? fromMatrix4(poses[i]) : undefined,
     };
   });
-  return {
+  return recordingOf(list, {
     name: basename(resolve(folder)),
     sources: [folder],
     framesPerSecond,
-    frameCount: list.length,
     camera,
-    baseline: rights.size > 0 ? camera.baselineMeters : undefined,
-    labelled: labels.size > 0,
-    frames: (onUnreadable) => readFrames(list, camera.intrinsics, onUnreadable),
-    close: async () => {},
-  };
+    baseline: () => camera.baselineMeters,
+  });
 }
 
 export const pictureFolderLayout: RecordingLayout = {

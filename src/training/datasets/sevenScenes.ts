@@ -12,7 +12,7 @@ import { fromMatrix4 } from '../../geometry/se3';
 import { readDepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
 import { listPictures } from '../../media/imageFolder';
-import { parseNumbers, readFrames, readText, type FrameFiles } from './frameFiles';
+import { parseNumbers, readText, recordingOf, type FrameFiles } from './frameFiles';
 import type { Recording, RecordingLayout } from './recording';
 
 const CAMERA: Intrinsics = { width: 640, height: 480, fx: 585, fy: 585, cx: 320, cy: 240 };
@@ -45,15 +45,12 @@ export async function openSevenScenes(folder: string): Promise<Recording> {
   }
   if (list.length === 0) throw new FrameSourceError(folder, 'no frame-XXXXXX.color.png in it');
   const absolute = resolve(folder);
-  return {
+  return recordingOf(list, {
     name: `${basename(dirname(absolute))}_${basename(absolute)}`,
     sources: [folder],
     framesPerSecond: FRAMES_PER_SECOND,
-    frameCount: list.length,
     camera: { intrinsics: CAMERA, distortion: [] },
-    frames: (onUnreadable) => readFrames(list, CAMERA, onUnreadable),
-    close: async () => {},
-  };
+  });
 }
 
 export const sevenScenesLayout: RecordingLayout = {

@@ -11,7 +11,7 @@ import { rotationFromQuaternion } from '../../geometry/se3';
 import { readCameraFile } from '../../media/cameraFile';
 import { readDepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
-import { parseNumbers, rateOf, readFrames, readText, type FrameFiles } from './frameFiles';
+import { parseNumbers, readText, recordingOf, type FrameFiles } from './frameFiles';
 import type { RecordedCamera, Recording, RecordingLayout } from './recording';
 
 /** Steps of the depth images per metre. */
@@ -124,15 +124,7 @@ export async function openTumRgbd(folder: string): Promise<Recording> {
       pose,
     };
   });
-  return {
-    name: basename(resolve(folder)),
-    sources: [folder],
-    framesPerSecond: rateOf(colour.map(({ stamp }) => stamp)),
-    frameCount: list.length,
-    camera,
-    frames: (onUnreadable) => readFrames(list, camera.intrinsics, onUnreadable),
-    close: async () => {},
-  };
+  return recordingOf(list, { name: basename(resolve(folder)), sources: [folder], camera });
 }
 
 export const tumRgbdLayout: RecordingLayout = {

@@ -1,15 +1,17 @@
 /** LiDAR scans of KITTI as depth images. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { project, type Intrinsics } from '../../geometry/camera';
 import { transformPoint, type Se3 } from '../../geometry/se3';
 import type { DepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
+import type { FrameFiles } from './frameFiles';
 
 /** x, y, z in metres and reflectance, float32 each. */
 const POINT_BYTES = 16;
 
 /** @throws FrameSourceError naming the file, when it cannot be read or ends inside a point */
-export async function readScan(path: string): Promise<Float32Array> {
+async function readScan(path: string): Promise<Float32Array> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new FrameSourceError(path, `the LiDAR scan cannot be read (${error.code})`);
   });
@@ -25,7 +27,7 @@ export async function readScan(path: string): Promise<Float32Array> {
  *
  * @param points [n, 4]: x, y, z, reflectance in the scanner's frame  @param toCamera scanner to the camera's optical frame
  */
-export function projectScan(points: Float32Array, toCamera: Se3, camera: Intrinsics): DepthImage {
+function projectScan(points: Float32Array, toCamera: Se3, camera: Intrinsics): DepthImage {
   const { width, height } = camera;
   const depth = new Float32Array(width * height);
   for (let i = 0; i + 3 < points.length; i += 4) {
@@ -39,4 +41,10 @@ export function projectScan(points: Float32Array, toCamera: Se3, camera: Intrins
     if (depth[at] === 0 || z < depth[at]) depth[at] = z;
   }
   return { width, height, depth };
+}
+
+/** A scan's file as a frame's depth; undefined where a drive lacks it (2011_09_26_drive_0009 has none for four images). */
+export function scanDepth(path: string, toCamera: Se3, camera: Intrinsics): FrameFiles['depth'] {
+  if (!existsSync(path)) return undefined;
+  return { path, read: async (file) => projectScan(await readScan(file), toCamera, camera) };
 }
