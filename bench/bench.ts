@@ -7,13 +7,13 @@
  */
 import { randomInt } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { stopAllNodes } from '../src/demo/nodeProcess';
 import { hundredth, percentiles } from '../src/demo/percentiles';
 import { readModelFile, type ModelFile } from '../src/inference/modelFile';
 import { resolveFile } from '../src/paths';
+import { describeMachine, IDLE_LOAD } from './machine';
 import type { BenchReport } from './report';
 import { measureSessionRun } from './sessionRun';
 import { measureSoak } from './soak';
@@ -35,8 +35,6 @@ interface BenchOptions {
 const HIGHEST_DOMAIN = 100;
 const CAMERA_RATE = 25;
 const SOAK_SECONDS = 60;
-/** With a load above this something else was running, and the figures say as much about that. */
-const IDLE_LOAD = 0.5;
 const TARGETS: readonly TargetName[] = ['node', 'peer', 'peer_opencv'];
 
 function positive(text: string): number {
@@ -87,9 +85,9 @@ async function measureAll(options: BenchOptions): Promise<BenchReport> {
   if (!process.env.ROS_DISTRO || !python)
     throw new Error('ROS 2 is not in this environment: use npm run bench, or "source scripts/env.sh"');
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, HIGHEST_DOMAIN + 1)}`;
-  const load = loadavg()[0];
-  if (load > IDLE_LOAD)
-    log(`the machine is not idle (load ${load.toFixed(2)}): the figures will be worse than they could be`);
+  const machine = describeMachine();
+  if (machine.load_average_before > IDLE_LOAD)
+    log(`the machine is not idle (load ${machine.load_average_before}): the figures will be worse than they could be`);
   const modelPath = resolve(resolveFile(options.model));
   const model = await readModelFile(modelPath);
   const { threads } = options;
@@ -99,11 +97,8 @@ async function measureAll(options: BenchOptions): Promise<BenchReport> {
   const figures = await compare({ model, modelPath, python, threads, rounds, seconds });
   const { name, version, sha256, width, height } = model.description;
   const conditions = {
-    cpu: cpus()[0].model,
-    cores: cpus().length,
-    node: process.version,
+    ...machine,
     ros: `${process.env.ROS_DISTRO}, ${process.env.RMW_IMPLEMENTATION ?? 'default rmw'}`,
-    load_average_before: hundredth(load),
     threads,
     rounds,
     seconds_per_measurement: seconds,

@@ -1,5 +1,6 @@
 /** The encoder bench's JSON file, and the table of docs/benchmarks.md made from it. */
 import type { Percentiles } from '../src/demo/percentiles';
+import { IDLE_LOAD, type Machine } from './machine';
 import { alignedTable, type Marks } from '../src/markdown';
 
 export interface DepthAccuracy {
@@ -51,20 +52,9 @@ export interface EncoderReport {
   /** The same depth everywhere: what any model must beat. */
   readonly kitti_constant: DepthAccuracy | null;
   readonly held_out: { readonly seed: number; readonly samples: number };
-  readonly times: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly node: string;
-    /** One-minute load average before the first of them. */
-    readonly load_average_before: number;
-    readonly rounds: number;
-    readonly seconds_per_measurement: number;
-  };
+  readonly times: Machine & { readonly rounds: number; readonly seconds_per_measurement: number };
   readonly rows: readonly EncoderRow[];
 }
-
-/** With a load above this something else was running while the times were taken. */
-export const IDLE_LOAD = 0.5;
 
 export const ENCODER_MARKS: Marks = {
   begin: '<!-- encoders:begin (npm run bench:encoders writes what is between these two marks) -->',

@@ -7,10 +7,8 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { hundredth } from '../src/demo/percentiles';
 import { isEncoderName } from '../src/model/encoders';
 import { cacheFolder, packageRoot, preparedFolder, resolveFile } from '../src/paths';
 import { DEFAULT_SYNTHETIC_SET, openSyntheticSet } from '../src/training/datasets/syntheticSet';
@@ -29,7 +27,8 @@ import {
   trainedSizePath,
   type Candidate,
 } from './encoderRuns';
-import { ENCODER_MARKS, encoderTable, IDLE_LOAD, rowName, type EncoderReport, type EncoderRow } from './encoderTable';
+import { ENCODER_MARKS, encoderTable, rowName, type EncoderReport, type EncoderRow } from './encoderTable';
+import { describeMachine, IDLE_LOAD } from './machine';
 import { replaceBetween } from '../src/markdown';
 
 interface EncoderBenchOptions {
@@ -79,22 +78,15 @@ async function main(options: EncoderBenchOptions): Promise<void> {
   const { json, table, rounds, seconds } = options;
   const work = resolve(options.work);
   const untimed: Untimed = options.onlyTimes ? await readReport(json) : await measureAccuracy(options, work);
-  const load = loadavg()[0];
-  if (load > IDLE_LOAD)
-    log(`the machine is not idle (load ${load.toFixed(2)}): take the times again with --only-times`);
+  const machine = describeMachine();
+  if (machine.load_average_before > IDLE_LOAD)
+    log(`the machine is not idle (load ${machine.load_average_before}): take the times again with --only-times`);
   log(`session.run with 1 and 2 threads, ${rounds} rounds of ${seconds} s`);
   const models = untimed.rows.map((row) => ({ path: modelPath(work, candidateOf(row, json)), sha256: row.sha256 }));
   const times = await measureTimes(models, { rounds, seconds });
   const report: EncoderReport = {
     ...untimed,
-    times: {
-      cpu: cpus()[0].model,
-      cores: cpus().length,
-      node: process.version,
-      load_average_before: hundredth(load),
-      rounds,
-      seconds_per_measurement: seconds,
-    },
+    times: { ...machine, rounds, seconds_per_measurement: seconds },
     rows: untimed.rows.map((row, index) => ({ ...row, session_run_ms: times[index] })),
   };
   await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);

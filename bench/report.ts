@@ -1,13 +1,9 @@
 /** The bench's JSON file. */
 import type { Percentiles } from '../src/demo/percentiles';
+import type { Machine } from './machine';
 
-export interface Conditions {
-  readonly cpu: string;
-  readonly cores: number;
-  readonly node: string;
+export interface Conditions extends Machine {
   readonly ros: string;
-  /** One-minute load average before the first measurement: what else the machine was busy with. */
-  readonly load_average_before: number;
   /** Threads of every onnxruntime session. */
   readonly threads: number;
   readonly rounds: number;

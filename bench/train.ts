@@ -9,7 +9,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Command, InvalidArgumentError } from 'commander';
@@ -30,6 +30,7 @@ import { trainedVariables } from '../src/training/schedule';
 import { computeStep } from '../src/training/step';
 import { train } from '../src/training/trainer';
 import { Validator } from '../src/training/validation';
+import { describeMachine } from './machine';
 import { TorchPeer, type StepFigures, type TrainCase } from './torchPeer';
 
 interface TrainBenchOptions {
@@ -312,7 +313,7 @@ async function main(options: TrainBenchOptions): Promise<void> {
   if (sizes.length === 0)
     throw new Error(`--only ${only}: there are ${SIZES.map((size) => size.join('x')).join(', ')}`);
   const recipe = readRecipe(resolveFile(RECIPE));
-  const load = loadavg()[0];
+  const machine = describeMachine();
   // First, in a process that has not done anything else yet.
   const memory = memorySteps > 0 ? await measureMemory(recipe, memorySteps) : null;
   if (memory) log(`memory: ${JSON.stringify(memory)}`);
@@ -332,12 +333,7 @@ async function main(options: TrainBenchOptions): Promise<void> {
     peer.close();
   }
   const report = {
-    machine: {
-      cpu: cpus()[0].model,
-      cores: cpus().length,
-      node: process.version,
-      load_average_before: hundredth(load),
-    },
+    machine,
     pytorch,
     recipe: RECIPE,
     losses: LOSSES,

@@ -1,0 +1,25 @@
+/** The machine a bench ran on, as its JSON file says it. */
+import { cpus, loadavg } from 'node:os';
+import { hundredth } from '../src/demo/percentiles';
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly node: string;
+  /** One-minute load average before the first measurement: what else the machine was busy with. */
+  readonly load_average_before: number;
+}
+
+/** With a load above this something else was running, and the figures say as much about that. */
+export const IDLE_LOAD = 0.5;
+
+/** Call it before anything is measured: the load is the present one. */
+export function describeMachine(): Machine {
+  const processors = cpus();
+  return {
+    cpu: processors[0].model,
+    cores: processors.length,
+    node: process.version,
+    load_average_before: hundredth(loadavg()[0]),
+  };
+}
