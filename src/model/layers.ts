@@ -24,6 +24,15 @@ export interface ConvOptions {
   equalOutputs?: number;
 }
 
+function gainOf({ gain, activation = 'linear' }: Pick<ConvOptions, 'gain' | 'activation'>): number {
+  return gain ?? (activation === 'linear' ? 1 : Math.SQRT2);
+}
+
+/** What all kinds of convolution are told. */
+function convolutionSettings(name: string, { kernel, stride = 1, activation = 'linear' }: ConvOptions) {
+  return { name, kernelSize: kernel, strides: stride, padding: 'same', activation } as const;
+}
+
 /**
  * Makes convolution layers and remembers how each of them starts. Padding is 'same' as TensorFlow defines it (what the
  * ImageNet weights of EfficientNet-Lite0 were trained with). No batch normalisation in depthgrad's own network: its running
@@ -37,17 +46,8 @@ export class NetworkBuilder {
 
   conv(input: tf.SymbolicTensor, name: string, filters: number, options: ConvOptions): tf.SymbolicTensor {
     this.remember(name, options);
-    return tf.layers
-      .conv2d({
-        name,
-        filters,
-        kernelSize: options.kernel,
-        strides: options.stride ?? 1,
-        padding: 'same',
-        activation: options.activation ?? 'linear',
-        kernelInitializer: 'zeros',
-      })
-      .apply(input) as tf.SymbolicTensor;
+    const layer = tf.layers.conv2d({ ...convolutionSettings(name, options), filters, kernelInitializer: 'zeros' });
+    return layer.apply(input) as tf.SymbolicTensor;
   }
 
   /** Doubles height and width by a transposed convolution of stride 2. */
@@ -57,21 +57,12 @@ export class NetworkBuilder {
     filters: number,
     options: Omit<ConvOptions, 'stride'>,
   ): tf.SymbolicTensor {
-    const rectified = (options.activation ?? 'linear') !== 'linear';
     // The kernel is [kh, kw, filters, in], and an output pixel sees a quarter of its taps.
     const fanInRatio = (4 * filters) / (input.shape[3] ?? filters);
-    this.remember(name, { ...options, gain: (options.gain ?? (rectified ? Math.SQRT2 : 1)) * Math.sqrt(fanInRatio) });
-    return tf.layers
-      .conv2dTranspose({
-        name,
-        filters,
-        kernelSize: options.kernel,
-        strides: 2,
-        padding: 'same',
-        activation: options.activation ?? 'linear',
-        kernelInitializer: 'zeros',
-      })
-      .apply(input) as tf.SymbolicTensor;
+    this.remember(name, { ...options, gain: gainOf(options) * Math.sqrt(fanInRatio) });
+    const settings = convolutionSettings(name, { ...options, stride: 2 });
+    const layer = tf.layers.conv2dTranspose({ ...settings, filters, kernelInitializer: 'zeros' });
+    return layer.apply(input) as tf.SymbolicTensor;
   }
 
   dense(
@@ -93,16 +84,8 @@ export class NetworkBuilder {
 
   depthwise(input: tf.SymbolicTensor, name: string, options: ConvOptions): tf.SymbolicTensor {
     this.remember(name, options);
-    return tf.layers
-      .depthwiseConv2d({
-        name,
-        kernelSize: options.kernel,
-        strides: options.stride ?? 1,
-        padding: 'same',
-        activation: options.activation ?? 'linear',
-        depthwiseInitializer: 'zeros',
-      })
-      .apply(input) as tf.SymbolicTensor;
+    const layer = tf.layers.depthwiseConv2d({ ...convolutionSettings(name, options), depthwiseInitializer: 'zeros' });
+    return layer.apply(input) as tf.SymbolicTensor;
   }
 
   /** Doubles height and width by repeating pixels. */
@@ -136,9 +119,8 @@ export class NetworkBuilder {
   /** Notes how a layer starts that the builder does not make itself. */
   remember(name: string, options: Omit<ConvOptions, 'kernel'>): void {
     if (this.starts.has(name)) throw new Error(`layer name '${name}' is used twice`);
-    const rectified = (options.activation ?? 'linear') !== 'linear';
     this.starts.set(name, {
-      gain: options.gain ?? (rectified ? Math.SQRT2 : 1),
+      gain: gainOf(options),
       bias: options.bias ?? 0,
       equalOutputs: options.equalOutputs ?? 1,
     });
