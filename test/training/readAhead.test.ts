@@ -6,8 +6,7 @@ import { openDataSets } from '../../src/training/data';
 import { Random } from '../../src/training/random';
 import { readRecipe, type Recipe } from '../../src/training/recipe';
 
-// Run from TypeScript there is no worker to start.
-// eslint-disable-next-line @typescript-eslint/no-require-imports
+// eslint-disable-next-line @typescript-eslint/no-require-imports -- the compiled class: run from TypeScript there is no worker to start
 const { ReadAhead } = require(join(__dirname, '../../dist/src/training/readAhead.js')) as {
   ReadAhead: typeof ReadAheadClass;
 };
