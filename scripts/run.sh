@@ -9,6 +9,7 @@ if [ $# = 0 ]; then
 fi
 bash "$DEPTHGRAD_ROOT/scripts/setup.sh"
 bash "$DEPTHGRAD_ROOT/scripts/build.sh"
+bash "$DEPTHGRAD_ROOT/scripts/removeStaleSegments.sh"
 set +u
 . "$DEPTHGRAD_ROOT/scripts/env.sh"
 case $1 in

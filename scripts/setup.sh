@@ -22,6 +22,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ] && [ -f "$DG_INTERFACES/.comple
 fi
 
 bash "$DG_SETUP/prerequisites.sh"
+bash "$DEPTHGRAD_ROOT/scripts/removeStaleSegments.sh"
 mkdir -p "$DG_CACHE"/{logs,wheels,python,imagenet,drives}
 
 exec 9>"$DG_CACHE/.lock"

@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/setup.sh
 bash scripts/build.sh
+bash scripts/removeStaleSegments.sh
 failures=0
 echo "test: lint ..." >&2
 npm run --silent lint || { echo "test: lint failed (npm run format mends what is only layout)" >&2; failures=1; }
