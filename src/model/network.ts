@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { encoderByName, type EncoderName } from './encoders/index';
+import { encoderByName, encoderModel, type EncoderName } from './encoders/index';
 import { buildDepthHead } from './heads/depth';
 import { buildGradientHead, gradientInputs } from './heads/gradient';
 import { buildPoseHead } from './heads/pose';
-import { Affine, NetworkBuilder } from './layers';
+import { NetworkBuilder } from './layers';
 import { writeFusion } from './onnx/fusion';
 import type { GraphWriter } from './onnx/graphWriter';
 import { writeLayersModel, type GraphMap } from './onnx/layers';
@@ -66,12 +66,11 @@ export class DepthNetwork implements GraphSource {
   readonly #variables: ReadonlyMap<string, tf.Variable>;
 
   private constructor(config: Required<NetworkConfig>) {
-    const { build, channels, normalisation } = encoderByName(config.encoder);
+    const encoder = encoderByName(config.encoder);
+    const { channels } = encoder;
     const builder = new NetworkBuilder();
-    const image = tf.input({ shape: [null, null, 3], name: 'encoder/image' });
-    const normalised = new Affine('encoder/normalise', normalisation).apply(image) as tf.SymbolicTensor;
     this.config = config;
-    this.encoder = tf.model({ name: 'encoder', inputs: image, outputs: build(builder, normalised) });
+    this.encoder = encoderModel(builder, encoder);
     this.shallowEncoder = tf.model({
       name: 'shallow_encoder',
       inputs: this.encoder.inputs,

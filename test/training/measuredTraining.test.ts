@@ -84,7 +84,10 @@ test('depth_anything trains on a teacher’s labels, made once; without perturba
   const recipe = small('depth_anything', { unlabelled: [made], teacher });
   const { steps, validation } = await run(recipe);
   expect(steps).toHaveLength(3);
-  for (const entry of steps) expect(entry['unlabelled/teacher_disparity']).toBeGreaterThan(0);
+  for (const entry of steps) {
+    expect(entry['unlabelled/teacher_disparity']).toBeGreaterThan(0);
+    expect(entry['unlabelled/feature_alignment/mean_cosine']).toBeLessThan(1);
+  }
   // The figure is there where the labels were cut and mixed: not in validations, which see whole pictures.
   expect(validation['validation/teacher_disparity/pasted_share']).toBeUndefined();
   const next = async (data: Partial<Recipe['data']>) =>

@@ -1,6 +1,6 @@
 /** The registry of encoders: adding one is adding a file here and a line in `encoders`. */
-import type * as tf from '@tensorflow/tfjs-node-gpu';
-import type { NetworkBuilder } from '../layers';
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { Affine, type NetworkBuilder } from '../layers';
 import { dispnet } from './dispnet';
 import { lite0 } from './lite0';
 import { resnet18 } from './resnet18';
@@ -23,6 +23,13 @@ export type EncoderName = keyof typeof encoders;
 
 export function isEncoderName(name: string): name is EncoderName {
   return Object.hasOwn(encoders, name);
+}
+
+/** @returns the encoder as a model of images [b, h, w, 3] with rgb in 0..1, whose outputs are its feature maps */
+export function encoderModel(builder: NetworkBuilder, { build, normalisation }: Encoder): tf.LayersModel {
+  const image = tf.input({ shape: [null, null, 3], name: 'encoder/image' });
+  const normalised = new Affine('encoder/normalise', normalisation).apply(image) as tf.SymbolicTensor;
+  return tf.model({ name: 'encoder', inputs: image, outputs: build(builder, normalised) });
 }
 
 /** @throws Error naming the known encoders when `name` is none of them */

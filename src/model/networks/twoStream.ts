@@ -3,11 +3,11 @@
  * gradient and image features. The control that shares nothing, beside depthgrad's one encoder (method.md 3).
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { encoderByName, type Encoder, type EncoderName } from '../encoders/index';
+import { encoderByName, encoderModel, type Encoder, type EncoderName } from '../encoders/index';
 import { buildDepthHead } from '../heads/depth';
 import { buildGradientHead, gradientInputs } from '../heads/gradient';
 import { buildPoseHead } from '../heads/pose';
-import { Affine, DepthToSpace, NetworkBuilder } from '../layers';
+import { DepthToSpace, NetworkBuilder } from '../layers';
 import { writeConfidence } from '../onnx/fusion';
 import type { GraphWriter } from '../onnx/graphWriter';
 import { writeLayersModel, type GraphMap } from '../onnx/layers';
@@ -46,11 +46,8 @@ interface Stream {
   decoder: tf.LayersModel;
 }
 
-function buildStream(builder: NetworkBuilder, { build, channels, normalisation }: Encoder): Stream {
-  const image = tf.input({ shape: [null, null, 3], name: 'encoder/image' });
-  const normalised = new Affine('encoder/normalise', normalisation).apply(image) as tf.SymbolicTensor;
-  const encoder = tf.model({ name: 'encoder', inputs: image, outputs: build(builder, normalised) });
-  return { encoder, decoder: buildDepthHead(builder, channels) };
+function buildStream(builder: NetworkBuilder, encoder: Encoder): Stream {
+  return { encoder: encoderModel(builder, encoder), decoder: buildDepthHead(builder, encoder.channels) };
 }
 
 /** Depth and gradient in 2x2 cells beside the depth stream's stride-2 features -> a correction of log-disparity, zero at first. */

@@ -98,20 +98,9 @@ export function paste(from: Float32Array, to: Float32Array, width: number, chann
   }
 }
 
-/** The rectangle in a feature map: the cells whose centres it covers. */
-function onGrid(at: Rectangle, height: number, width: number, gridHeight: number, gridWidth: number): Rectangle {
-  const cells = (start: number, length: number, size: number, grid: number): [number, number] => {
-    const first = Math.round((start * grid) / size);
-    return [first, Math.round(((start + length) * grid) / size) - first];
-  };
-  const [left, w] = cells(at.left, at.width, width, gridWidth);
-  const [top, h] = cells(at.top, at.height, height, gridHeight);
-  return { left, top, width: w, height: h };
-}
-
 /**
  * A student's view of a batch that carries a teacher's answers for the clean images: its target is jittered, blurred and, with CutMix,
- * shows a rectangle of the next sample, whose labels (and frozen features) go with it. The camera's own images `target`, `previous`
+ * shows a rectangle of the next sample, whose labels go with it. The camera's own images `target`, `previous`
  * and `next` stay as they are, so a photometric loss on such a batch would compare different scenes.
  *
  * @returns a new batch; the arrays that change are copies
@@ -134,9 +123,8 @@ export function perturbForStudent(
     if (random.chance(how.blurChance))
       gaussianBlur(image.slice(), height, width, random.between(...how.blurSigma), image);
   }
-  const clean = { images: target.slice(), disparity: teacher.disparity, features: teacher.features };
+  const clean = { images: target.slice(), disparity: teacher.disparity };
   const disparity = teacher.disparity.slice();
-  const features = teacher.features && { ...teacher.features, values: teacher.features.values.slice() };
   const pasted = new Uint8Array(size * height * width);
   for (let b = 0; b < size && size > 1; b++) {
     if (!random.chance(how.cutMixChance)) continue;
@@ -150,11 +138,6 @@ export function perturbForStudent(
       const first = b * pixels + v * width + at.left;
       pasted.fill(1, first, first + at.width);
     }
-    if (features && clean.features) {
-      const [, h, w, c] = features.shape;
-      const cells = (all: Float32Array, i: number): Float32Array => all.subarray(i * h * w * c, (i + 1) * h * w * c);
-      paste(cells(clean.features.values, other), cells(features.values, b), w, c, onGrid(at, height, width, h, w));
-    }
   }
-  return { ...batch, networkImages, teacher: { disparity, features, pasted } };
+  return { ...batch, networkImages, teacher: { disparity, pasted } };
 }

@@ -35,9 +35,7 @@ export interface TrainingBatch {
   teacher?: {
     /** Pseudo-labels: disparity [b,h,w] up to scale and shift. */
     disparity: Float32Array;
-    /** Feature map [b,fh,fw,fc] of a frozen encoder. */
-    features?: { values: Float32Array; shape: [number, number, number, number] };
-    /** [b,h,w]: 1 where CutMix pasted another sample, whose labels have a scale and shift of their own. */
+    /** [b,h,w]: 1 where CutMix pasted the next sample (the first into the last), whose labels have a scale and shift of their own. */
     pasted?: Uint8Array;
   };
   /** Unit surface normals towards the camera [b,h,w,3] in its optical frame, zeros where unknown. */
@@ -79,8 +77,9 @@ export interface TrainingOutputs {
   explainability?: tf.Tensor4D[];
   /** Disparity of the left (channel 0) and the right image (1) in widths of the image, [b,h/2^s,w/2^s,2] for s = 0, 1, .. */
   stereoDisparities?: tf.Tensor4D[];
-  /** Encoder map to be aligned with a frozen encoder's, [b,fh,fw,fc]. */
+  /** Encoder map [b,fh,fw,fc] to be aligned with a frozen encoder's of the images before they were perturbed, which is a constant. */
   features?: tf.Tensor4D;
+  frozenFeatures?: tf.Tensor4D;
   /** Surface normal head, any length, [b,h,w,3]. */
   normals?: tf.Tensor4D;
   /** Semantic head: logit per class, [b,h,w,classes]. */

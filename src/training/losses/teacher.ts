@@ -43,15 +43,10 @@ export const featureAlignment: LossTerm = {
   description:
     '1 - cosine between encoder features and a frozen encoder’s, pixels above 0.85 left alone (Depth Anything)',
   needs: 'teacher',
-  compute({ features }, batch) {
-    const own = required(features, featureAlignment.name, 'a network that gives its features out');
-    const frozen = required(batch.teacher?.features, featureAlignment.name, 'a batch with a frozen encoder’s features');
-    if (frozen.shape.join() !== own.shape.join())
-      throw new Error(
-        `the loss "${featureAlignment.name}" compares features [${own.shape.join(', ')}] with the frozen encoder's ` +
-          `[${frozen.shape.join(', ')}]: give both the same encoder and image size`,
-      );
-    const cosine = cosineSimilarity(own, tf.tensor4d(frozen.values, frozen.shape));
+  compute({ features, frozenFeatures }) {
+    const what = 'a network of kind depthgrad with frozen_encoder: true';
+    const own = required(features, featureAlignment.name, what);
+    const cosine = cosineSimilarity(own, required(frozenFeatures, featureAlignment.name, what));
     const apart = tf.sub(1, tf.step(tf.sub(cosine, ALIGNED_COSINE))); // a comparison has no gradient in tfjs
     const count = tf.sum(apart).dataSync()[0];
     const value = tf.div(tf.sum(tf.mul(tf.sub(1, cosine), apart)), Math.max(1, count)) as tf.Scalar;

@@ -7,6 +7,7 @@ import { photometricPoses } from '../alignBatch';
 import type { TrainingBatch, TrainingOutputs } from '../losses/loss';
 import { AuxiliaryHeads, auxiliarySchema } from './auxiliaryHeads';
 import { neighbourPoses, networkFrame } from './frames';
+import { FrozenEncoder } from './frozenEncoder';
 import { startFromImageNet } from './imageNetStart';
 import { networkKind, sizeShape, type DepthEstimate, type ForwardPass, type TrainedNetwork } from './trainedNetwork';
 
@@ -18,17 +19,27 @@ const schema = z.strictObject({
   ...sizeShape,
   fusion_lambda: z.number().positive().default(0.1),
   auxiliary: auxiliarySchema,
+  /** Keep a copy of the encoder as it starts, for the loss feature_alignment. */
+  frozen_encoder: z.boolean().default(false),
 });
 
+/** What training has beside the deployed network. */
+interface TrainingParts {
+  /** Heads its features are trained by besides. */
+  auxiliary?: AuxiliaryHeads;
+  /** The encoder as it started, where its features are to be kept to. */
+  frozen?: FrozenEncoder;
+}
+
 export class TrainedDepthgrad implements TrainedNetwork {
-  /** @param network what is deployed  @param auxiliary what its features are trained by besides */
+  /** @param network what is deployed */
   constructor(
     readonly network: DepthNetwork,
-    private readonly auxiliary?: AuxiliaryHeads,
+    private readonly parts: TrainingParts = {},
   ) {}
 
   namedVariables(): Map<string, tf.Variable> {
-    return new Map([...this.network.namedVariables(), ...(this.auxiliary?.variables ?? [])]);
+    return new Map([...this.network.namedVariables(), ...(this.parts.auxiliary?.variables ?? [])]);
   }
 
   namedStatistics(): Map<string, tf.Variable> {
@@ -38,9 +49,14 @@ export class TrainedDepthgrad implements TrainedNetwork {
   forward(batch: TrainingBatch, { alignPoses }: ForwardPass): TrainingOutputs {
     const features = this.network.encode(networkFrame(batch, 1));
     const poses = neighbourPoses(this.network, batch, features[poseFeatureIndex]);
+    const { auxiliary, frozen } = this.parts;
     const { context, ...depth } = this.#decode(features);
-    const auxiliary = this.auxiliary?.apply(batch, features, context);
-    return { ...depth, ...auxiliary, ...photometricPoses(batch, depth.fused, poses, alignPoses) };
+    return {
+      ...depth,
+      ...auxiliary?.apply(batch, features, context),
+      ...(batch.teacher && frozen?.align(features, batch)),
+      ...photometricPoses(batch, depth.fused, poses, alignPoses),
+    };
   }
 
   estimate(images: tf.Tensor4D): DepthEstimate {
@@ -54,7 +70,8 @@ export class TrainedDepthgrad implements TrainedNetwork {
 
   dispose(): void {
     this.network.dispose();
-    this.auxiliary?.dispose();
+    this.parts.auxiliary?.dispose();
+    this.parts.frozen?.dispose();
   }
 
   #decode(features: tf.Tensor4D[]): DepthEstimate & { context: tf.Tensor4D } {
@@ -68,5 +85,8 @@ export const depthgrad = networkKind(schema, (settings, { seed, images }) => {
   const network = DepthNetwork.create({ encoder, height, width, seed, fusionLambda });
   if (pretrained && encoder === 'lite0' && images)
     startFromImageNet([{ model: network.encoder, variables: network.namedVariables() }], images, height, width);
-  return new TrainedDepthgrad(network, new AuxiliaryHeads(network, settings.auxiliary, seed));
+  return new TrainedDepthgrad(network, {
+    auxiliary: new AuxiliaryHeads(network, settings.auxiliary, seed),
+    frozen: settings.frozen_encoder ? new FrozenEncoder(network) : undefined,
+  });
 });

@@ -133,10 +133,11 @@ test('the teacher term’s gradient agrees with finite differences', () => {
 });
 
 describe('feature alignment', () => {
-  const frozen = { values: Float32Array.of(1, 0, 0, 1, 1, 0), shape: [1, 1, 3, 2] as [number, number, number, number] };
-  const batch = plainBatch(1, 1, 3, { teacher: { disparity: new Float32Array(3), features: frozen } });
+  const frozenFeatures = tf.tensor4d([1, 0, 0, 1, 1, 0], [1, 1, 3, 2]);
+  const batch = plainBatch(1, 1, 3, { teacher: { disparity: new Float32Array(3) } });
+  const depth = tf.ones([1, 1, 3, 1]);
   const compute = (features: tf.Tensor): { value: tf.Scalar; scalars?: Record<string, number> } =>
-    featureAlignment.compute(depthOutputs(tf.ones([1, 1, 3, 1]), { features: features as tf.Tensor4D }), batch);
+    featureAlignment.compute(depthOutputs(depth, { features: features as tf.Tensor4D, frozenFeatures }), batch);
 
   test('by hand: aligned pixels above .85 are left alone, whatever their length', () => {
     // cosines: 1 (skipped, three times as long), 0, -1 -> mean of 1 and 2
@@ -144,7 +145,7 @@ describe('feature alignment', () => {
     expect(value.dataSync()[0]).toBeCloseTo(1.5, 5);
     expect(scalars!.mean_cosine).toBeCloseTo(0, 5);
     expect(scalars!.apart_share).toBeCloseTo(2 / 3, 5);
-    expect(compute(tf.tensor4d(frozen.values, frozen.shape)).value.dataSync()[0]).toBe(0);
+    expect(compute(frozenFeatures).value.dataSync()[0]).toBe(0);
   });
 
   test('its gradient agrees with finite differences', () => {
@@ -153,7 +154,9 @@ describe('feature alignment', () => {
     });
   });
 
-  test('features of another shape are an error that names both', () => {
-    expect(() => compute(tf.ones([1, 1, 3, 4]))).toThrow(/\[1, 1, 3, 4\].*\[1, 1, 3, 2\]/);
+  test('a network without a frozen encoder is an error that says how to get one', () => {
+    expect(() => featureAlignment.compute(depthOutputs(depth), batch)).toThrow(
+      /"feature_alignment".*frozen_encoder: true/,
+    );
   });
 });
