@@ -1,7 +1,7 @@
 /** Where things are: the package's own files, and the cache folder set-up fills. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 
 /** The folder with package.json: the clone, or share/depthgrad/js of an installed package. */
 export function packageRoot(): string {
@@ -36,6 +36,10 @@ export function splitPart(name: string): [path: string, part: string] {
 /** A file as given, else relative to the package, else a video of the sample drive; with an error naming where it was looked for. */
 export function resolveFile(text: string): string {
   const [name, part] = splitPart(text);
+  if (isAbsolute(name)) {
+    if (!existsSync(name)) throw new Error(`no file ${name}; check the path`);
+    return text;
+  }
   const places = [name, join(packageRoot(), name), join(sampleDriveFolder(), 'test_videos', name)];
   const found = places.find((place) => existsSync(place));
   if (!found)

@@ -43,7 +43,10 @@ export async function readCameraFile(path: string): Promise<CameraFile> {
     throw new Error(`${path}: not YAML (${error instanceof Error ? error.message : String(error)})`);
   }
   const result = cameraSchema.safeParse(content);
-  if (!result.success) throw new Error(`${path}: not a camera file:\n${z.prettifyError(result.error)}`);
+  if (!result.success)
+    throw new Error(
+      `${path}: not a camera file; correct it, or make one with scripts/calibrate.py:\n${z.prettifyError(result.error)}`,
+    );
   const camera = result.data;
   if (camera.usable_rows !== undefined && camera.usable_rows > camera.image_height) {
     throw new Error(`${path}: usable_rows is ${camera.usable_rows}, but image_height only ${camera.image_height}`);

@@ -36,7 +36,7 @@ export interface FrameSource {
 export class FrameSourceError extends Error {
   constructor(
     readonly path: string,
-    problem: string,
+    readonly problem: string,
   ) {
     super(`${path}: ${problem}`);
     this.name = 'FrameSourceError';

@@ -24,7 +24,13 @@ export function writeFailure(error: unknown): string {
     EDQUOT: 'the disk quota is used up',
     EFBIG: 'the file size limit is reached',
   }[code ?? ''];
-  return full ? `${full} (${message}); free some space and start again` : message;
+  if (full) return `${full} (${message}); free some space and start again`;
+  const other = {
+    ENOENT: 'its folder is not there; make it first',
+    EACCES: 'its folder may not be written to; choose another or change its rights',
+    EROFS: 'its file system is read-only; choose another folder',
+  }[code ?? ''];
+  return other ? `${other} (${code})` : message;
 }
 
 /** Writes `chunks` to `path` so that either the old or the whole new file is there. @throws Error naming the file */

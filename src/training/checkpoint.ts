@@ -1,4 +1,5 @@
 /** A training run's whole state in one safetensors file: weights, averages, Adam's moments, running statistics, position. What a step draws depends on its number alone. */
+import { existsSync } from 'node:fs';
 import type * as tf from '@tensorflow/tfjs-node-gpu';
 import { readSafetensors, writeSafetensors, type NamedTensor } from '../model/safetensors';
 import { assign } from '../model/variables';
@@ -59,9 +60,7 @@ export function readCheckpoint(
 ): RunPosition {
   const { tensors, metadata } = readSafetensors(path);
   if (metadata.format !== 'depthgrad-checkpoint/1')
-    throw new Error(
-      `${path} is not a depthgrad checkpoint (format "${metadata.format ?? 'none'}"); remove it or name another --out folder`,
-    );
+    throw new Error(`${path} is not a depthgrad checkpoint (format "${metadata.format ?? 'none'}")`);
   for (const slot of adam.slots) {
     const state = Object.fromEntries(
       parts.map((part) => {
@@ -76,6 +75,25 @@ export function readCheckpoint(
   const position = positionOf(metadata);
   adam.step = position.adamStep;
   return position;
+}
+
+/**
+ * Whether a run folder can be gone on with: called before anything in it is replaced.
+ *
+ * @throws Error naming the file, and what to do, when its checkpoint is damaged or of another network
+ */
+export function checkCheckpoint(path: string, network: TrainedNetwork): void {
+  if (!existsSync(path)) return;
+  try {
+    const { weights } = averagedWeights(path);
+    for (const [name, { size }] of network.namedVariables()) {
+      if (weights.get(name)?.length !== size)
+        throw new Error(`${path} is of another network: it has no "${name}" in this size`);
+    }
+  } catch (error) {
+    const way = 'name another --out folder, or remove the file to start anew';
+    throw new Error(`${(error as Error).message}. To train by this recipe, ${way}`, { cause: error });
+  }
 }
 
 /** Where the run of a checkpoint stands. @throws Error naming the file when it is damaged or not ours */

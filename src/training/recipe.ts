@@ -120,7 +120,13 @@ export function readRecipe(path: string, given: GivenData = {}): Recipe {
   } catch (error) {
     throw new Error(`cannot read the recipe ${path}: ${(error as Error).message}`);
   }
-  const result = recipeSchema.safeParse(parse(withData(text, given)));
+  let content: unknown;
+  try {
+    content = parse(withData(text, given));
+  } catch (error) {
+    throw new Error(`recipe ${path} is not YAML: ${(error as Error).message}`, { cause: error });
+  }
+  const result = recipeSchema.safeParse(content);
   if (!result.success) throw new Error(`recipe ${path} is not valid:\n${z.prettifyError(result.error)}`);
   for (const stage of result.data.stages) checkStage(path, stage, result.data.data);
   return result.data;

@@ -1,5 +1,5 @@
 /** The files of a run folder, and its log. */
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { writeFailure, writeFileAtomically } from '../model/safetensors';
 
@@ -13,6 +13,24 @@ export const VERSIONS_FILE = 'versions.json';
 /** A contact sheet of depth maps per validation, named by step. */
 export const SAMPLES_FOLDER = 'samples';
 export const REPORT_FILE = 'report.html';
+
+/** The recipe of a run. @throws Error naming the folder when no run has written there */
+export function runRecipe(folder: string): string {
+  const path = join(folder, RECIPE_FILE);
+  if (existsSync(path)) return path;
+  throw new Error(`${folder} is no run folder: it has no ${RECIPE_FILE}. Name the --out folder of depthgrad train`);
+}
+
+/** @throws Error naming the folder when it cannot be made */
+export function makeRunFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new Error(`cannot make the run folder ${folder}: ${writeFailure(error)}; name another with --out`, {
+      cause: error,
+    });
+  }
+}
 
 /** A line of the log: means since the line before, or a validation's figures under "validation/". */
 export interface LogEntry {

@@ -43,7 +43,12 @@ function weightedLosses(
     for (const [key, figure] of Object.entries(result.scalars ?? {})) scalars[`${name}/${key}`] = figure;
     Object.assign(maps, result.maps);
   }
-  if (parts.length === 0) throw new Error(`none of the losses ${Object.keys(weights).join(', ')} fits this batch`);
+  if (parts.length === 0) {
+    const needs = Object.keys(weights).map((name) => `${name} (needs ${lossTerms.get(name)?.needs})`);
+    throw new Error(
+      `none of the stage's losses fits its data: ${needs.join(', ')}. Give the stage a loss above 0 that needs nothing or what the data set of its mix has`,
+    );
+  }
   return { total: (parts.length === 1 ? parts[0] : tf.addN(parts)) as tf.Scalar, scalars, maps };
 }
 

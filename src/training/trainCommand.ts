@@ -1,18 +1,20 @@
 /** `depthgrad train RECIPE`: opens the recipe's data, builds the network, trains, writes the report. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { writeFileAtomically } from '../model/safetensors';
 import { resolveFile } from '../paths';
 import { BatchesInTurn } from './batches/batchSource';
 import { openDataSets, openValidation } from './data';
+import { checkCheckpoint } from './checkpoint';
+import { positive } from './flags';
 import { createNetwork } from './networks';
 import { Random } from './random';
 import { ReadAhead } from './readAhead';
 import { readRecipe, withData, type GivenData, type Recipe } from './recipe';
 import { writeReport } from './report/report';
 import { writeRunCamera } from './runCamera';
-import { RECIPE_FILE } from './runFolder';
+import { CHECKPOINT_FILE, makeRunFolder, RECIPE_FILE } from './runFolder';
 import { train } from './trainer';
 import { Validator } from './validation';
 
@@ -22,7 +24,7 @@ interface TrainFlags {
   unlabelled?: string[];
   teacher?: string;
   out?: string;
-  maxMinutes?: string;
+  maxMinutes?: number;
 }
 
 async function openValidator(recipe: Recipe): Promise<Validator | undefined> {
@@ -52,7 +54,7 @@ export function registerTrain(program: Command): void {
     .option('--measured <recordings...>', 'the same for recordings with measured depth or right images')
     .option('--unlabelled <recordings...>', 'the same for recordings that the teacher labels')
     .option('--teacher <model>', 'exported model that labels them')
-    .option('--max-minutes <n>', 'stop with a checkpoint after this time; the same command goes on')
+    .option('--max-minutes <n>', 'stop with a checkpoint after this time; the same command goes on', positive)
     .action(async (recipePath: string, flags: TrainFlags) => {
       const path = resolveFile(recipePath);
       const given = givenData(flags);
@@ -64,7 +66,8 @@ export function registerTrain(program: Command): void {
       if (!images) throw new Error(`recipe ${path} uses no data set`);
       const validator = await openValidator(recipe);
       const network = createNetwork(recipe.network, { seed: recipe.seed, images });
-      mkdirSync(out, { recursive: true });
+      checkCheckpoint(join(out, CHECKPOINT_FILE), network);
+      makeRunFolder(out);
       const text = readFileSync(path, 'utf8');
       writeFileAtomically(join(out, RECIPE_FILE), [Buffer.from(withData(text, given))]);
       await writeRunCamera(recipe, out);
@@ -72,7 +75,7 @@ export function registerTrain(program: Command): void {
       const position = await train(recipe, network, batches, {
         out,
         validator,
-        maxSeconds: flags.maxMinutes === undefined ? undefined : 60 * Number(flags.maxMinutes),
+        maxSeconds: flags.maxMinutes === undefined ? undefined : 60 * flags.maxMinutes,
       });
       const report = writeReport(out);
       const minutes = (position.seconds / 60).toFixed(1);

@@ -44,14 +44,15 @@ export async function train(
   batches: StepBatches,
   options: TrainOptions,
 ): Promise<RunPosition> {
-  const run = new TrainingRun(recipe, network, options);
+  let run: TrainingRun | undefined;
   try {
+    run = new TrainingRun(recipe, network, options);
     await run.steps(batches);
+    return run.position;
   } finally {
     batches.close();
-    run.close();
+    run?.close();
   }
-  return run.position;
 }
 
 const MEBIBYTE = 2 ** 20;

@@ -115,5 +115,7 @@ test('holds the depth maps, the table of figures, the recipe and the versions', 
 });
 
 test('a folder that is no run is named', () => {
-  expect(() => writeReport(join(folder, 'tensorboard'))).toThrow(/tensorboard\/recipe\.yaml/);
+  expect(() => writeReport(join(folder, 'tensorboard'))).toThrow(
+    /tensorboard is no run folder: it has no recipe\.yaml/,
+  );
 });

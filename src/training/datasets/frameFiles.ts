@@ -24,7 +24,7 @@ export interface FrameFiles {
 function checkSize(path: string, found: { width: number; height: number }, camera: Intrinsics): void {
   if (found.width !== camera.width || found.height !== camera.height) {
     const sizes = `${found.width}x${found.height}, the camera's images are ${camera.width}x${camera.height}`;
-    throw new FrameSourceError(path, `is ${sizes}`);
+    throw new FrameSourceError(path, `is ${sizes}; picture and calibration must be of one camera`);
   }
 }
 

@@ -135,7 +135,9 @@ class DriveWriter {
     }
     const { bytesWritten } = await file.write(bytes);
     if (bytesWritten !== bytes.length)
-      throw new Error(`${this.folder}: a frame was written in part; is the disk full?`);
+      throw new Error(
+        `${this.folder}: a frame was written in part; is the disk full? Make room, or set DEPTHGRAD_CACHE to another disk`,
+      );
   }
 
   async add(frame: RecordedFrame): Promise<void> {
@@ -222,9 +224,12 @@ function readableFrames(recording: Recording, maxUnreadable: number): AsyncItera
   return recording.frames((error) => {
     unreadable++;
     if (unreadable > maxUnreadable) {
-      if (maxUnreadable === 0) throw error;
+      if (maxUnreadable === 0) {
+        const way = 'copy it again, or leave it out with npx depthgrad prepare --max-unreadable 1';
+        throw new FrameSourceError(error.path, `${error.problem}; ${way}`);
+      }
       const limit = `${maxUnreadable} frames are left out at most`;
-      throw new FrameSourceError(error.path, `one frame too many that cannot be read, ${limit}: ${error.message}`);
+      throw new FrameSourceError(error.path, `one frame too many that cannot be read, ${limit}: ${error.problem}`);
     }
     console.error(`prepare ${recording.name}: left out: ${error.message}`);
   });

@@ -10,6 +10,7 @@ import {
   LOG_FILE,
   readLog,
   RECIPE_FILE,
+  runRecipe,
   REPORT_FILE,
   SAMPLES_FOLDER,
   VERSIONS_FILE,
@@ -112,7 +113,7 @@ function readVersions(run: string): Versions {
 
 /** @returns the page @throws Error naming the file, when the folder is not of a run that has a checkpoint */
 export function reportPage(run: string): string {
-  const recipe = readRecipe(join(run, RECIPE_FILE));
+  const recipe = readRecipe(runRecipe(run));
   const position = checkpointPosition(join(run, CHECKPOINT_FILE));
   const log = readLog(join(run, LOG_FILE));
   const { best } = position;
