@@ -1,4 +1,10 @@
-import { alignmentCost, alignmentLevels, alignPose, blockMeans, invertNormalMatrix } from '../../src/geometry/alignment';
+import {
+  alignmentCost,
+  alignmentLevels,
+  alignPose,
+  blockMeans,
+  invertNormalMatrix,
+} from '../../src/geometry/alignment';
 import { SyntheticScenes } from '../../src/training/datasets/synthetic';
 
 const height = 96;
