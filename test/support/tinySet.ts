@@ -12,7 +12,13 @@ const MEASURED_RANGE = 40;
 /** Rendered scenes in which the camera goes ahead by a good half metre per frame and nothing else moves much. */
 const SCENES = [0, 1, 2, 3, 4, 5, 6, 7];
 const LEAST_MOTION = 0.5;
-const MOST_MOVING = 0.02;
+/** Classes of the label images. */
+export const LABELS = { near: 0, far: 1, moving: 2 } as const;
+
+export interface TinySetOptions {
+  /** Share of the target frame that moves by itself. */
+  moving?: readonly [least: number, most: number];
+}
 
 /**
  * The picture of a camera to the right, drawn pixel by pixel, nearer ones last, so that they hide what is behind them. What no pixel
@@ -33,20 +39,27 @@ function rightImage(left: Uint8Array, depth: Float32Array, width: number, focalT
 /** Always the same samples: previous, target and next frame of a scene each; after the fifth the scenes repeat. */
 export class TinySet implements BatchSource {
   readonly #batches = new Map<string, TrainingBatch>();
+  readonly #moving: readonly [number, number];
+
+  constructor({ moving = [0, 0.02] }: TinySetOptions = {}) {
+    this.#moving = moving;
+  }
 
   next(size: number, height: number, width: number): TrainingBatch {
     const key = `${size} ${height}x${width}`;
-    const known = this.#batches.get(key) ?? make(size, height, width);
+    const known = this.#batches.get(key) ?? make(size, height, width, this.#moving);
     this.#batches.set(key, known);
     return known;
   }
 }
 
-function make(size: number, height: number, width: number): TrainingBatch {
+function make(size: number, height: number, width: number, [least, most]: readonly [number, number]): TrainingBatch {
   const scenes = new SyntheticScenes(3);
   const driven = SCENES.map((index) => scenes.render(index, height, width, 3)).filter(
-    ({ poses, moving }) => poses[0][2] > LEAST_MOTION && mean(moving[1]) < MOST_MOVING,
+    ({ poses, moving }) => poses[0][2] > LEAST_MOTION && mean(moving[1]) >= least && mean(moving[1]) <= most,
   );
+  if (driven.length === 0)
+    throw new Error(`none of the scenes moves by itself between ${least} and ${most} of a frame`);
   const samples = Array.from({ length: size }, (_, b) => driven[b % driven.length]);
   const images = (frame: number): Float32Array =>
     joined(samples.map((sample) => Float32Array.from(sample.images[frame], (level) => level / 255)));
@@ -81,7 +94,11 @@ function make(size: number, height: number, width: number): TrainingBatch {
     normals: tf.tidy(() =>
       normalsFromDepth(tf.tensor4d(depth, [size, height, width, 1]), intrinsics).dataSync<'float32'>(),
     ),
-    labels: Uint8Array.from(depth, (z) => (z < MEASURED_RANGE ? 0 : 1)),
+    labels: joinedBytes(
+      samples.map(({ depths, moving }) =>
+        moving[1].map((moves, i) => (moves ? LABELS.moving : depths[1][i] < MEASURED_RANGE ? LABELS.near : LABELS.far)),
+      ),
+    ),
     motion: {
       speed: numbers((b) => speeds[b]),
       sincePrevious: numbers(() => SECONDS_PER_FRAME),
@@ -92,6 +109,10 @@ function make(size: number, height: number, width: number): TrainingBatch {
 
 function mean(values: Uint8Array): number {
   return values.reduce((sum, x) => sum + x, 0) / values.length;
+}
+
+function joinedBytes(parts: Uint8Array[]): Uint8Array {
+  return Uint8Array.from(Buffer.concat(parts));
 }
 
 function joined(parts: Float32Array[]): Float32Array {
