@@ -16,7 +16,7 @@ import {
 } from './evaluate';
 import { evaluateHeldOut } from './heldOut';
 import { measureTrajectory } from './measureTrajectory';
-import { EIGEN_PROTOCOL } from './metrics';
+import { DEPTH_SCALINGS, EIGEN_PROTOCOL, type DepthScaling } from './metrics';
 import { runPredictor } from './runPredictor';
 import { KITTI_LENGTHS } from './trajectory';
 
@@ -36,7 +36,7 @@ interface EvaluateFlags {
   minDepth: number;
   maxDepth: number;
   crop: 'garg' | 'none';
-  scale: 'median' | 'none';
+  scale: DepthScaling;
   lengths: number[];
   plot?: string;
   tum?: string;
@@ -190,9 +190,9 @@ export function registerEvaluate(program: Command): void {
     .addOption(
       new Option(
         '--scale <kind>',
-        'median: scale each map by the medians (a trajectory: by its Sim(3) fit); none: it is metric',
+        'median: scale each map by the medians (a trajectory: by its Sim(3) fit); affine: fit scale and shift of its disparity; none: it is metric',
       )
-        .choices(['median', 'none'])
+        .choices(DEPTH_SCALINGS)
         .default('median'),
     )
     .option('--threads <n>', 'compute threads', positiveInteger, 2)

@@ -1,13 +1,19 @@
 /** Depth metrics of Eigen's protocol as Garg and SfMLearner use it, for maps of unknown scale or in metres. */
 
+export const DEPTH_SCALINGS = ['median', 'affine', 'none'] as const;
+export type DepthScaling = (typeof DEPTH_SCALINGS)[number];
+
 export interface DepthProtocol {
   /** Ground truth outside (minDepth, maxDepth), metres, is not counted; scaled predictions are clipped to it. */
   minDepth: number;
   maxDepth: number;
   /** Part of the image counted: Garg's crop for KITTI, or all of it. */
   crop: 'garg' | 'none';
-  /** median (default): each map is scaled by the ratio of the medians, for models that cannot know the scale. none: the prediction is in metres. */
-  scale?: 'median' | 'none';
+  /**
+   * median (default): each map is scaled by the ratio of the medians, for models that cannot know the scale. affine: scale and shift of
+   * each map's disparity are fitted by least squares, for models trained without either (MiDaS). none: the prediction is in metres.
+   */
+  scale?: DepthScaling;
 }
 
 export const EIGEN_PROTOCOL: DepthProtocol & { scale: 'median' } = {
@@ -63,9 +69,24 @@ export function countedArea(
   return [top, bottom, left, right];
 }
 
+/** a and b of the least squares of a / predicted + b - 1 / actual; a constant map has no slope, and b is the mean. */
+function fitDisparity(predicted: readonly number[], actual: readonly number[]): { a: number; b: number } {
+  const count = predicted.length;
+  const mean = (values: readonly number[]): number => values.reduce((sum, z) => sum + 1 / z, 0) / count;
+  const [x0, y0] = [mean(predicted), mean(actual)];
+  let [xx, xy] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    const x = 1 / predicted[i] - x0;
+    xx += x * x;
+    xy += x * (1 / actual[i] - y0);
+  }
+  const a = xx > 0 ? xy / xx : 0;
+  return { a, b: y0 - a * x0 };
+}
+
 /**
- * Errors of one depth map against its ground truth: the prediction is scaled by the ratio of the medians over the valid pixels, unless the protocol takes
- * it as metres, then clipped.
+ * Errors of one depth map against its ground truth over the valid pixels: the prediction is brought to metres as the protocol says, then
+ * clipped.
  * @param prediction depth [height, width], above 0
  * @param truth metres [height, width]; 0 where there is none
  * @returns undefined where no pixel has ground truth
@@ -97,11 +118,14 @@ export function depthErrors(
   const count = actual.length;
   if (count === 0) return undefined;
   const scale = median(actual) / median(predicted);
+  const { a, b } = scaling === 'affine' ? fitDisparity(predicted, actual) : { a: 1, b: 0 };
   const applied = scaling === 'median' ? scale : 1;
   const sums: DepthErrors = { abs_diff: 0, abs_rel: 0, sq_rel: 0, rms: 0, log_rms: 0, a1: 0, a2: 0, a3: 0 };
   for (let i = 0; i < count; i++) {
     const z = actual[i];
-    const d = Math.min(Math.max(predicted[i] * applied, minDepth), maxDepth);
+    const disparity = a / predicted[i] + b;
+    // A disparity of 0 or below lies behind infinity: the farthest depth.
+    const d = disparity > 0 ? Math.min(Math.max(applied / disparity, minDepth), maxDepth) : maxDepth;
     const difference = d - z;
     const ratio = Math.max(d / z, z / d);
     sums.abs_diff += Math.abs(difference);

@@ -163,11 +163,11 @@ async function measure(
 
 async function summaryOf(
   { model, baseline }: StudyVariant,
-  { part, min_depth: minDepth, max_depth: maxDepth, crop, depth_head: depthHead }: StudyMeasure,
+  { part, min_depth: minDepth, max_depth: maxDepth, crop, scale, depth_head: depthHead }: StudyMeasure,
   dataset: string,
   run: string | undefined,
 ): Promise<DepthSummary> {
-  const options: EvaluateOptions = { part, crop };
+  const options: EvaluateOptions = { part, crop, scale };
   if (minDepth !== undefined) options.minDepth = minDepth;
   if (maxDepth !== undefined) options.maxDepth = maxDepth;
   if (run !== undefined) return evaluatePredictor(runPredictor(run, { depthHead }), dataset, options);

@@ -7,6 +7,7 @@ import { basename, extname, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { packageRoot } from '../../paths';
+import { DEPTH_SCALINGS } from '../evaluation/metrics';
 
 /** Value by path in a recipe, such as `stages.0.steps: 300`; null takes the path out. */
 const settings = z.record(z.string(), z.unknown());
@@ -32,6 +33,7 @@ const measureSchema = z.strictObject({
   min_depth: z.number().positive().optional(),
   max_depth: z.number().positive().optional(),
   crop: z.enum(['garg', 'none']).default('garg'),
+  scale: z.enum(DEPTH_SCALINGS).default('median'),
   /** The depth head alone, before the fusion; of trained variants. */
   depth_head: z.boolean().default(false),
   figures: z.array(z.string()).min(1),

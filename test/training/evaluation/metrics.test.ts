@@ -80,6 +80,27 @@ test('the median of an even count is the mean of the middle two', () => {
   expect(() => median([])).toThrow(RangeError);
 });
 
+test('scale and shift of disparity are fitted: truth 2, 4, 8 m, disparities 11, 6, 4 and 10, 6, 5', () => {
+  const affine: DepthProtocol = { ...WHOLE, scale: 'affine' };
+  const errors = (disparity: number[]) =>
+    depthErrors(
+      Float32Array.from(disparity, (d) => 1 / d),
+      Float32Array.of(2, 4, 8),
+      1,
+      3,
+      affine,
+    );
+  // 11, 6, 3.5 would be 20 / z + 1.
+  expect(errors([11, 6, 3.5])?.abs_rel).toBeCloseTo(0, 6);
+  // Means 7 and 7/24; deviations (3, -1, -2) and (5, -1, -4)/24: a = 24/24/14 = 1/14, b = 7/24 - 1/2 = -5/24.
+  const fitted = [10, 6, 5].map((d) => 1 / (d / 14 - 5 / 24));
+  const byHand = (Math.abs(fitted[0] - 2) / 2 + Math.abs(fitted[1] - 4) / 4 + Math.abs(fitted[2] - 8) / 8) / 3;
+  expect(errors([10, 6, 5])?.abs_rel).toBeCloseTo(byHand, 6);
+  // A fit that puts a pixel behind infinity, and a flat map.
+  expect(errors([100, 1, 1])?.rms).toBeLessThan(80);
+  expect(errors([3, 3, 3])?.abs_rel).toBeGreaterThan(0.3);
+});
+
 test('images are averaged, and the scales’ spread is the population’s', () => {
   const metrics = new DepthMetrics();
   const base = { abs_diff: 1, abs_rel: 0, sq_rel: 0, rms: 0, log_rms: 0, a1: 1, a2: 1, a3: 1 };
