@@ -96,10 +96,10 @@ export function photometricPoses(
   if (!next) return { poseFromPrevious };
   const poseToNext = tf.slice(poses, [size, 0], [size, 6]);
   const answers = { poseFromPrevious, poseToNext };
-  if (!align) return { ...answers, aligned: answers };
+  if (!align) return { ...answers, aligned: { ...answers, refined: false } };
   const [fromPrevious, toNext] = alignBatch(batch, fused.dataSync<'float32'>(), [
     { images: previous, poses: poseFromPrevious.dataSync<'float32'>(), later: false },
     { images: next, poses: poseToNext.dataSync<'float32'>(), later: true },
   ]).map((refined) => tf.tensor2d(refined, [size, 6]));
-  return { ...answers, aligned: { poseFromPrevious: fromPrevious, poseToNext: toNext } };
+  return { ...answers, aligned: { poseFromPrevious: fromPrevious, poseToNext: toNext, refined: true } };
 }

@@ -70,7 +70,12 @@ export interface TrainingOutputs {
    * The poses the photometric losses use: refined by direct alignment on the step's own depth, as constants, or the same as above
    * (recipe: align_poses); absent where there is no next frame.
    */
-  aligned?: { poseFromPrevious: tf.Tensor2D; poseToNext: tf.Tensor2D };
+  aligned?: {
+    poseFromPrevious: tf.Tensor2D;
+    poseToNext: tf.Tensor2D;
+    /** Whether they were refined: then their translations scale with the step's own depth, and no loss may pull at its scale. */
+    refined: boolean;
+  };
   /** Disparity 1/Z at falling sizes, [b,h/2^s,w/2^s,1] for s = 0, 1, .. */
   disparities?: tf.Tensor4D[];
   /** Logit of the explainability of the previous and the next frame per scale, [b,h/2^s,w/2^s,2]. */

@@ -197,12 +197,32 @@ function applyTransposed(j: Float64Array, x: number, y: number, z: number, sign:
   for (let c = 0; c < 3; c++) out[3 + c] = sign * (j[c] * x + j[3 + c] * y + j[6 + c] * z);
 }
 
-/** The loss as a tensor: differentiable in the fused log-disparity [b,h,w,1] and in each source's pose [b,6]. */
+/**
+ * Takes each sample's mean out of a gradient with respect to log-disparity, the part that would scale its depth. Where poses are aligned
+ * on the depth itself they scale with it, the warp stays the same, and the loss has no slope along the scale; with the poses held
+ * constant it seems to have one, and by that little the scale drifts until all depth lies at a limit. (Wang et al. 2018, who also align
+ * poses in training, divide disparity by its mean for the same reason.)
+ */
+export function removeScalePart(gradient: Float32Array, samples: number): void {
+  const pixels = gradient.length / samples;
+  for (let b = 0; b < samples; b++) {
+    const part = sample(gradient, b, pixels);
+    const mean = part.reduce((sum, g) => sum + g, 0) / pixels;
+    for (let i = 0; i < pixels; i++) part[i] -= mean;
+  }
+}
+
+/**
+ * The loss as a tensor: differentiable in the fused log-disparity [b,h,w,1] and in each source's pose [b,6].
+ *
+ * @param posesScale whether the poses were made from the depth itself and scale with it
+ */
 export function photometricLoss(
   batch: TrainingBatch,
   sources: PhotometricSource[],
   fused: tf.Tensor4D,
   poses: tf.Tensor2D[],
+  posesScale = false,
 ): LossResult {
   let outcome: PhotometricOutcome | undefined;
   const operation = tf.customGrad((...inputs) => {
@@ -214,6 +234,7 @@ export function photometricLoss(
       p.slice(0, sources.length).map((pose) => pose.dataSync<'float32'>()),
     );
     outcome = result;
+    if (posesScale) removeScalePart(result.gradLogDisparity, batch.size);
     return {
       value: tf.scalar(result.value),
       gradFunc: (dy: tf.Tensor) => [
@@ -288,8 +309,8 @@ function photometricAt(level: number, name: string): LossTerm {
       ];
       const side = 2 ** level;
       const fused = level > 0 ? tf.avgPool(outputs.fused, side, side, 'valid') : outputs.fused;
-      const { poseFromPrevious, poseToNext } = outputs.aligned;
-      return photometricLoss(shrunk, sources, fused, [poseFromPrevious, poseToNext]);
+      const { poseFromPrevious, poseToNext, refined } = outputs.aligned;
+      return photometricLoss(shrunk, sources, fused, [poseFromPrevious, poseToNext], refined);
     },
   };
 }

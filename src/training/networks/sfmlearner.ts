@@ -41,7 +41,7 @@ class TrainedSfmLearner implements TrainedNetwork {
       throw new Error('the network sfmlearner trains on its own poses: set align_poses: false in every stage');
     const own = this.network.estimate(target, networkFrame(batch, 0), networkFrame(batch, 2));
     const { poseFromPrevious, poseToNext } = own;
-    return { ...own, ...asEstimate(own), aligned: { poseFromPrevious, poseToNext } };
+    return { ...own, ...asEstimate(own), aligned: { poseFromPrevious, poseToNext, refined: false } };
   }
 
   estimate(images: tf.Tensor4D): DepthEstimate {

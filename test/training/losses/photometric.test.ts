@@ -1,6 +1,7 @@
 import {
   evaluatePhotometric,
   photometricError,
+  removeScalePart,
   type PhotometricSource,
 } from '../../../src/training/losses/photometric';
 import { Random } from '../../../src/training/random';
@@ -120,4 +121,27 @@ test('a warp that leaves the image or comes from behind the camera counts nowher
   expect(outcome.value).toBe(0);
   expect(outcome.gradLogDisparity.every((g) => g === 0)).toBe(true);
   expect(outcome.gradPoses[0].every((g) => g === 0)).toBe(true);
+});
+
+test('poses that scale with the depth leave the loss as it is, so no gradient may pull at the scale', () => {
+  const { sources, logDisparity, pose } = scene(false);
+  const scaled = (by: number): number => {
+    const moved = Float32Array.from(pose, (x, i) => (i % 6 < 3 ? by * x : x));
+    const farther = logDisparity.map((u) => u - Math.log(by));
+    return value(sources, farther, moved).value;
+  };
+  expect(scaled(1.7)).toBeCloseTo(scaled(1), 5);
+  // With the poses held constant there seems to be a slope.
+  const { gradLogDisparity } = evaluatePhotometric(batch, sources, logDisparity, [pose]);
+  const pull = (gradient: Float32Array, b: number): number =>
+    gradient.subarray(b * pixels, (b + 1) * pixels).reduce((sum, g) => sum + g, 0);
+  expect(Math.abs(pull(gradLogDisparity, 0))).toBeGreaterThan(1e-3);
+  const free = gradLogDisparity.slice();
+  removeScalePart(free, 2);
+  for (const b of [0, 1]) {
+    expect(pull(free, b)).toBeCloseTo(0, 6);
+    // What is left is the gradient but for one number per sample.
+    const offsets = free.map((g, i) => gradLogDisparity[i] - g).subarray(b * pixels, (b + 1) * pixels);
+    expect(Math.max(...offsets) - Math.min(...offsets)).toBeLessThan(1e-6);
+  }
 });
