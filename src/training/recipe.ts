@@ -41,7 +41,7 @@ const recipeSchema = z.strictObject({
   data: z.strictObject({
     /** Recordings of any layout of datasets/openRecording.ts; a bare name is looked for in the fetched sample drive. */
     drives: z.array(z.string()).default([]),
-    /** Recordings with measured depth, a right image or both; the layouts are those of `drives`. */
+    /** Recordings with measured depth, right images, class labels or speeds, as the losses ask; the layouts are those of `drives`. */
     measured: z.array(z.string()).default([]),
     /** Recordings whose labels are the answers of `teacher`. */
     unlabelled: z.array(z.string()).default([]),

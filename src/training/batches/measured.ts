@@ -1,4 +1,4 @@
-/** Frames with measured depth, a right image, class labels or several of them, with their neighbours where those are wanted and there, in random views. */
+/** Frames with measured depth, a right image, class labels, a known motion or several of them, with their neighbours where those are wanted and there, in random views. */
 import { splitAt, type FrameSequence } from '../datasets/dataset';
 import type { LossNeed, TrainingBatch } from '../losses/loss';
 import type { Random } from '../random';
@@ -27,7 +27,7 @@ export const MEASURED_PARTS = [
 export type MeasuredPart = (typeof MEASURED_PARTS)[number];
 
 export interface MeasuredBatchOptions extends DriveBatchOptions {
-  /** What the recipe's losses look at; the rest is not read. A target has measured depth, labels or a right image, of those wanted here. */
+  /** What the recipe's losses look at; the rest is not read. A target has one of those wanted here besides `next`. */
   wanted: ReadonlySet<MeasuredPart>;
 }
 
@@ -68,10 +68,10 @@ export class MeasuredBatches {
     for (const video of singles.slice(firstSingle, endSingle)) this.#offer(video, 0, 0, 1);
     if (this.#targets.length === 0) {
       const names = recordings.map(({ name }) => name).join(', ');
-      const parts = [...options.wanted].join(', ') || 'neither depth, normals, labels nor stereo';
+      const parts = [...options.wanted].join(', ') || 'neither depth, normals, labels, stereo nor motion';
       throw new NoTargetsError(
         `no frame to take in the ${options.part} part of ${names} (the last fifth is never taken, of single pictures the last fifth of the list). ` +
-          `The recipe's losses look at: ${parts}; give recordings with measured depth, label images or right images, as they ask, or more of them`,
+          `The recipe's losses look at: ${parts}; give recordings with measured depth, label images, right images or speeds, as they ask, or more of them`,
       );
     }
     for (const target of this.#targets) {
@@ -95,7 +95,6 @@ export class MeasuredBatches {
     for (const part of ['depth', 'normals'] as const) if (wanted.has(part) && video.depth?.has(index)) parts.add(part);
     if (wanted.has('labels') && video.labels?.has(index)) parts.add('labels');
     if (wanted.has('stereo') && video.baseline !== undefined && video.right?.has(index)) parts.add('stereo');
-    if (parts.size === 0) return;
     let strides: number[] = [];
     if (wanted.has('next') || wanted.has('motion')) {
       strides = [...this.options.strides]
@@ -109,6 +108,8 @@ export class MeasuredBatches {
       parts.add('next');
       if (wanted.has('motion') && video.stamps && Number.isFinite(video.speeds?.[index])) parts.add('motion');
     }
+    // Neighbours alone are what the drives give.
+    if ([...parts].every((part) => part === 'next')) return;
     this.#targets.push({ video, index, strides, parts });
   }
 

@@ -4,7 +4,10 @@ import { required, type LossTerm } from './loss';
 /** sqrt'(0) is infinite: a pose head that stands still would get no finite gradient. */
 const LENGTH_EPSILON = 1e-12;
 
-/** Mean | |t| - speed * dt | in metres over samples and motions: gives ego-motion, and by it depth, its metric scale. */
+/**
+ * Mean | |t| - speed * dt | in metres over samples and motions: gives ego-motion its metric scale, and depth too where the photometric
+ * losses see the pose head's own answers (align_poses: false). Refined poses are constants in the depth's own scale, which they leave as it is.
+ */
 export const velocity: LossTerm = {
   name: 'velocity',
   description:

@@ -146,6 +146,18 @@ test('neighbours come where they follow, and with them speed and times', () => {
   expect([...new Set(steps)].sort()).toEqual([40, 60]);
 });
 
+test('a known motion alone makes a target, as in a bag with odometry; neighbours alone do not', () => {
+  const bag = recording({ depth: undefined, right: undefined, baseline: undefined });
+  const found = samples(source([bag], ['motion', 'next']));
+  // Frames 0 and 7 lack a neighbour in the training part, the speed of frame 6 is unknown.
+  expect([...new Set(found.map(({ frame }) => frame))].sort()).toEqual([10, 20, 30, 40, 50]);
+  for (const { frame, motion, next, levelOf, depth, stereo } of found) {
+    expect([motion!.speed[0], levelOf(next)]).toEqual([10 + frame / 10, frame + 10]);
+    expect([depth, stereo]).toEqual([undefined, undefined]);
+  }
+  expect(() => source([bag], ['next'])).toThrow(/no frame to take in the train part of made.*or speeds/);
+});
+
 test('the last fifth is never drawn, of single pictures the last of the list; too little is an error that says so', () => {
   const single = (name: string, at: number): FrameSequence =>
     recording({ name, count: 1, motion: [0], readFrame: (_, into) => void into.fill(at, 0, 3 * WIDTH * HEIGHT) });
