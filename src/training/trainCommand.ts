@@ -4,7 +4,7 @@ import { basename, extname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { writeFileAtomically } from '../model/safetensors';
 import { resolveFile } from '../paths';
-import { BatchesInTurn } from './batches/batchSource';
+import { BatchesInTurn, skippingCorrupt } from './batches/batchSource';
 import { openDataSets, openValidation } from './data';
 import { checkCheckpoint } from './checkpoint';
 import { positive } from './flags';
@@ -65,7 +65,8 @@ export function registerTrain(program: Command): void {
       const images = dataSets.drives ?? dataSets.measured ?? dataSets.unlabelled ?? dataSets.synthetic;
       if (!images) throw new Error(`recipe ${path} uses no data set`);
       const validator = await openValidator(recipe);
-      const network = createNetwork(recipe.network, { seed: recipe.seed, images });
+      const readable = skippingCorrupt(images, recipe.data.max_corrupt_frames);
+      const network = createNetwork(recipe.network, { seed: recipe.seed, images: readable });
       checkCheckpoint(join(out, CHECKPOINT_FILE), network);
       makeRunFolder(out);
       const text = readFileSync(path, 'utf8');

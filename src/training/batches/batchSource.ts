@@ -62,6 +62,13 @@ export function drawBatch(
   }
 }
 
+/** The source with frames that cannot be read passed over, for whoever looks at pictures without counting a run's faults. */
+export function skippingCorrupt(source: BatchSource, attempts: number): BatchSource {
+  return {
+    next: (batchSize, height, width) => drawBatch(source, { batch_size: batchSize, height, width }, attempts).batch,
+  };
+}
+
 /** What a run says when it gives up on its data. */
 export function tooManyCorrupt(frames: readonly string[], limit: number): string {
   const distinct = [...new Set(frames)];
