@@ -6,7 +6,7 @@ import { openRecording } from '../datasets/openRecording';
 import { prepare } from '../datasets/prepare';
 import type { PreparedDrive } from '../datasets/prepared';
 import { positive, positiveInteger, SAMPLE_CAMERA, SAMPLE_DRIVES } from '../flags';
-import { openDepthDataset, type DatasetPart } from './depthDataset';
+import type { DatasetPart } from './depthDataset';
 import {
   constantPredictor,
   evaluateModel,
@@ -112,8 +112,7 @@ async function measureDataset(dataset: string, cameraFile: string, flags: Evalua
     if (model !== undefined) return evaluateModel(model, dataset, options);
     if (run !== undefined) return evaluatePredictor(runPredictor(run, { best, depthHead }), dataset, options);
     if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
-    const { intrinsics } = await openDepthDataset(dataset, options);
-    return evaluatePredictor(groundPlanePredictor(intrinsics, undefined, flags.maxDepth), dataset, options);
+    return evaluatePredictor(groundPlanePredictor(undefined, flags.maxDepth), dataset, options);
   });
 }
 

@@ -7,6 +7,7 @@ import type { OpenRecordingOptions } from '../datasets/recording';
 export interface DepthFrame {
   readonly width: number;
   readonly height: number;
+  readonly intrinsics: Intrinsics;
   /** rgb8 [height, width, 3]; the buffer may be reused for the next frame. */
   readonly image: Uint8Array;
   /** Metres [height, width]; 0 where there is none. */
@@ -23,7 +24,6 @@ export interface DepthDatasetOptions extends OpenRecordingOptions {
 
 export interface DepthDataset {
   readonly path: string;
-  readonly intrinsics: Intrinsics;
   /** Frames of the recording that are read, with depth or without; undefined where only reading tells. */
   readonly frameCount?: number;
   /** Frames with depth, in order, one at a time; `index` counts all frames. */
@@ -35,9 +35,12 @@ export async function openDepthDataset(path: string, options: DepthDatasetOption
   const { part = 'all' } = options;
   const recording = await openRecording(path, options);
   const { frameCount } = recording;
-  const { width, height } = recording.camera.intrinsics;
-  if (part !== 'all' && frameCount === undefined)
+  const { intrinsics } = recording.camera;
+  const { width, height } = intrinsics;
+  if (part !== 'all' && frameCount === undefined) {
+    await recording.close();
     throw new Error(`${path}: how many frames it has is not known before they are read; evaluate all of it`);
+  }
   const [first, end] = part === 'all' ? [0, frameCount ?? Infinity] : splitAt(frameCount ?? 0)[part];
 
   async function* frames(): AsyncGenerator<DepthFrame & { index: number }> {
@@ -45,7 +48,7 @@ export async function openDepthDataset(path: string, options: DepthDatasetOption
     try {
       for await (const { image, depth } of recording.frames()) {
         if (index >= end) break;
-        if (index >= first && depth) yield { index, width, height, image, depth };
+        if (index >= first && depth) yield { index, width, height, intrinsics, image, depth };
         index++;
       }
     } finally {
@@ -53,5 +56,5 @@ export async function openDepthDataset(path: string, options: DepthDatasetOption
     }
   }
 
-  return { path, intrinsics: recording.camera.intrinsics, frameCount, frames };
+  return { path, frameCount, frames };
 }

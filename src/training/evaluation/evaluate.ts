@@ -1,5 +1,4 @@
 /** A model, or a predictor that does not look, measured against a recording's depth. */
-import type { Intrinsics } from '../../geometry/camera';
 import { openDepthDataset, type DepthDatasetOptions, type DepthFrame } from './depthDataset';
 import { DepthMetrics, depthErrors, EIGEN_PROTOCOL, type DepthProtocol, type DepthSummary } from './metrics';
 import { OnnxModel } from './onnxModel';
@@ -52,8 +51,8 @@ export const constantPredictor: DepthPredictor = async (frame) => new Float32Arr
  * A flat road below the principal point's row, and far distance above it: depth = fy * cameraHeight / (v - cy), at most `farthest`.
  * @param cameraHeight metres over the road (KITTI 1.65); median scaling takes it out but for the far limit
  */
-export function groundPlanePredictor(intrinsics: Intrinsics, cameraHeight = 1.65, farthest = 80): DepthPredictor {
-  return async ({ width, height }) => {
+export function groundPlanePredictor(cameraHeight = 1.65, farthest = 80): DepthPredictor {
+  return async ({ width, height, intrinsics }) => {
     const depth = new Float32Array(width * height);
     for (let v = 0; v < height; v++) {
       const below = v - intrinsics.cy;

@@ -6,7 +6,6 @@ import { basename, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { packageRoot, resolveFile, splitPart } from '../../paths';
 import { writeFileAtomically } from '../../model/safetensors';
-import { openDepthDataset } from '../evaluation/depthDataset';
 import {
   constantPredictor,
   evaluateModel,
@@ -173,6 +172,5 @@ async function summaryOf(
   if (run !== undefined) return evaluatePredictor(runPredictor(run, { depthHead }), dataset, options);
   if (model !== undefined) return evaluateModel(resolveFile(model), dataset, options);
   if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
-  const { intrinsics } = await openDepthDataset(dataset);
-  return evaluatePredictor(groundPlanePredictor(intrinsics, undefined, maxDepth), dataset, options);
+  return evaluatePredictor(groundPlanePredictor(undefined, maxDepth), dataset, options);
 }

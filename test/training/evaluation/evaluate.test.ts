@@ -100,8 +100,7 @@ test('a predictor that is right but for the scale has no error', async () => {
     const below = Math.floor(i / 30) - 10;
     return below > 0 ? Math.round(Math.min((40 * 1.65 * 1000) / below, 60000)) : 0;
   });
-  const { intrinsics } = await openDepthDataset(path);
-  const right = await evaluatePredictor(groundPlanePredictor(intrinsics, 0.5, 60), path, {
+  const right = await evaluatePredictor(groundPlanePredictor(0.5, 60), path, {
     crop: 'none',
     maxDepth: 50,
   });
@@ -110,7 +109,7 @@ test('a predictor that is right but for the scale has no error', async () => {
   expect(right.a1).toBe(1);
   expect(right.scale_mean).toBeCloseTo(3.3, 2);
   // In metres the camera stands at 0.5 m and not at 1.65: everything is 1 - 0.5 / 1.65 too near.
-  const metric = await evaluatePredictor(groundPlanePredictor(intrinsics, 0.5, 60), path, {
+  const metric = await evaluatePredictor(groundPlanePredictor(0.5, 60), path, {
     crop: 'none',
     maxDepth: 50,
     scale: 'none',
