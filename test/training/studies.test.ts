@@ -108,5 +108,22 @@ test('a claim about what was not measured, and a study with a misspelt field, ar
   const file = join(root, 'bad', 'bad.yaml');
   writeFileSync(file, 'name: bad\nrecipe: r\nquestion: q\nvariant: []\n');
   expect(() => readStudy(file)).toThrow(/bad\.yaml is not valid[^]*variants/);
+  const study = (figure: string, claim: string): string =>
+    stringify({
+      name: 'bad',
+      recipe: 'r',
+      question: 'q',
+      variants: [{ name: 'flat', baseline: 'constant' }, { name: 'a' }],
+      measure: [{ name: 'held out', dataset: 'd', figures: [figure] }],
+      claims: [{ text: 't', of: claim, below: ['0.3'] }],
+    });
+  writeFileSync(file, study('abs_rle', 'a held out abs_rle'));
+  expect(() => readStudy(file)).toThrow(/bad\.yaml is not valid[^]*abs_rel[^]*figures/);
+  for (const claim of ['b held out abs_rel', 'a held out rms', 'flat steps']) {
+    writeFileSync(file, study('abs_rel', claim));
+    expect(() => readStudy(file)).toThrow(`bad.yaml: a claim is about "${claim}"; VARIANT FIGURE is needed`);
+  }
+  writeFileSync(file, study('abs_rel', 'a steps'));
+  expect(readStudy(file).claims).toHaveLength(1);
   expect([1234567, 0.25812, 24.96, 250.44].map(shortNumber)).toEqual(['1,234,567', '0.258', '25', '250.4']);
 });

@@ -149,6 +149,14 @@ export interface DepthSummary extends DepthErrors {
   scale_std: number;
 }
 
+/** The figures of a summary by name. */
+export const SUMMARY_FIGURES = [
+  'frames',
+  ...ERROR_NAMES,
+  'scale_mean',
+  'scale_std',
+] as const satisfies readonly (keyof DepthSummary)[];
+
 /** Collects images' errors (update), and averages them (compute). */
 export class DepthMetrics {
   readonly #images: ImageErrors[] = [];

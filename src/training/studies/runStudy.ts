@@ -19,7 +19,16 @@ import { RECORDING_LISTS } from '../recipe';
 import { LOG_FILE, readLog } from '../runFolder';
 import { openRun } from '../trainedRun';
 import { versions } from '../versions';
-import { judge, type Study, type StudyMeasure, type StudyResult, type StudyRow, type StudyVariant } from './study';
+import {
+  isTrained,
+  judge,
+  type RunFigure,
+  type Study,
+  type StudyMeasure,
+  type StudyResult,
+  type StudyRow,
+  type StudyVariant,
+} from './study';
 
 export interface RunStudyOptions {
   /** Folder of the variants' runs. */
@@ -39,8 +48,7 @@ export async function runStudy(study: Study, options: RunStudyOptions): Promise<
   const rows: StudyRow[] = [];
   for (const variant of study.variants) {
     if (options.only && !options.only.includes(variant.name)) continue;
-    const trained = variant.model === undefined && variant.baseline === undefined;
-    const run = trained ? await trainVariant(study, variant, options, runs) : undefined;
+    const run = isTrained(variant) ? await trainVariant(study, variant, options, runs) : undefined;
     if (run !== undefined) runs.set(variant.name, run);
     const figures = {
       ...(run === undefined ? {} : runFigures(run, study.log)),
@@ -136,7 +144,7 @@ function runFigures(run: string, wanted: Study['log']): StudyRow['figures'] {
   network.dispose();
   const log = readLog(join(run, LOG_FILE));
   const all = (tag: string): number[] => log.map((entry) => entry[tag]).filter((value) => typeof value === 'number');
-  const figures: StudyRow['figures'] = {
+  const figures: StudyRow['figures'] & Record<RunFigure, number> = {
     parameters,
     steps: position.step,
     'ms per step': Math.round(median(all('time/step_ms'))),
@@ -155,7 +163,7 @@ async function measure(
   for (const wanted of study.measure) {
     if (wanted.depth_head && run === undefined) continue;
     const summary = await summaryOf(variant, wanted, find(wanted.dataset, data), run);
-    for (const figure of wanted.figures) figures[`${wanted.name} ${figure}`] = summary[figure as keyof DepthSummary];
+    for (const figure of wanted.figures) figures[`${wanted.name} ${figure}`] = summary[figure];
   }
   return figures;
 }

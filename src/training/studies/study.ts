@@ -7,7 +7,7 @@ import { basename, extname, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { packageRoot } from '../../paths';
-import { DEPTH_SCALINGS } from '../evaluation/metrics';
+import { DEPTH_SCALINGS, SUMMARY_FIGURES } from '../evaluation/metrics';
 
 /** Value by path in a recipe, such as `stages.0.steps: 300`; null takes the path out. */
 const settings = z.record(z.string(), z.unknown());
@@ -36,7 +36,7 @@ const measureSchema = z.strictObject({
   scale: z.enum(DEPTH_SCALINGS).default('median'),
   /** The depth head alone, before the fusion; of trained variants. */
   depth_head: z.boolean().default(false),
-  figures: z.array(z.string()).min(1),
+  figures: z.array(z.enum(SUMMARY_FIGURES)).min(1),
 });
 
 const claimSchema = z.strictObject({
@@ -47,6 +47,10 @@ const claimSchema = z.strictObject({
   below: z.array(z.string()).optional(),
   above: z.array(z.string()).optional(),
 });
+
+/** Known of every trained variant, besides what the study measures and logs. */
+const RUN_FIGURES = ['parameters', 'steps', 'ms per step'] as const;
+export type RunFigure = (typeof RUN_FIGURES)[number];
 
 const studySchema = z.strictObject({
   name: z.string().min(1),
@@ -88,10 +92,35 @@ const resultSchema = z.strictObject({
 export type StudyResult = z.infer<typeof resultSchema>;
 export type StudyRow = StudyResult['rows'][number];
 
-/** @throws Error naming the file and the field that is wrong */
+export function isTrained({ model, baseline }: StudyVariant): boolean {
+  return model === undefined && baseline === undefined;
+}
+
+/** The names of the figures that a variant will have. */
+function figuresOf({ measure, log }: Study, variant: StudyVariant): string[] {
+  const trained = isTrained(variant);
+  const measured = measure
+    .filter(({ depth_head: depthHead }) => trained || !depthHead)
+    .flatMap(({ name, figures }) => figures.map((figure) => `${name} ${figure}`));
+  return trained ? [...RUN_FIGURES, ...Object.keys(log), ...measured] : measured;
+}
+
+/** Trainings take hours: a claim that cannot be judged after them is found before them. */
+function checkClaims(path: string, study: Study): void {
+  const known = study.variants.flatMap((variant) => figuresOf(study, variant).map((name) => `${variant.name} ${name}`));
+  for (const { of, below = [], above = [] } of study.claims)
+    for (const what of [of, ...below, ...above])
+      if (!known.includes(what) && (what === of || !Number.isFinite(Number(what))))
+        throw new Error(
+          `study ${path}: a claim is about "${what}"; VARIANT FIGURE is needed, one of ${known.join(', ')}`,
+        );
+}
+
+/** @throws Error naming the file and the field or claim that is wrong */
 export function readStudy(path: string): Study {
   const result = studySchema.safeParse(parse(readFileSync(path, 'utf8'), { merge: true }));
   if (!result.success) throw new Error(`study ${path} is not valid:\n${z.prettifyError(result.error)}`);
+  checkClaims(path, result.data);
   return result.data;
 }
 
