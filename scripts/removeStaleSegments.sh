@@ -21,12 +21,22 @@ done
 
 # Processes may end while they are looked at.
 mapped=$(cat /proc/[0-9]*/maps 2>/dev/null | grep -o "$folder/fast[a-z]*_.*" | sort -u || true)
+
+# Since its locks were looked at a process may have opened the port NAME: they are taken here, and held while the files go.
+remove() (
+  for lock in "$1"_{el,sl}; do
+    [ -e "$lock" ] || continue
+    exec {held}<"$lock" && flock --nonblock "$held" || exit 1
+  done
+  # The locks last: a segment without one would never be found again.
+  rm -f "$1" "$folder/sem.${1##*/}_mutex" "$1_el" "$1_sl"
+)
+
 bytes=0 count=0
 for name in "${!stale[@]}"; do
   if grep -qxF "$name" <<<"$mapped"; then continue; fi
-  bytes=$((bytes + $(stat -c %s "$name" 2>/dev/null || echo 0))) count=$((count + 1))
-  # The locks last: a segment without one would never be found again.
-  rm -f "$name" "$folder/sem.${name##*/}_mutex" "${name}_el" "${name}_sl"
+  size=$(stat -c %s "$name" 2>/dev/null || echo 0)
+  if remove "$name" 2>/dev/null; then bytes=$((bytes + size)) count=$((count + 1)); fi
 done
 if [ $count -gt 0 ]; then
   echo "shared memory: removed $count Fast DDS segments of processes that were killed ($((bytes / 1048576)) MiB in $folder)" >&2
