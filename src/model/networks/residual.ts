@@ -1,7 +1,4 @@
-/**
- * CNN-residual (Laina et al. 2016 in the report's form): an encoder without its classifier, then up-projection blocks. Starts from random
- * weights, or from an encoder trained elsewhere through `setEncoderWeights`.
- */
+/** CNN-residual (Laina et al. 2016 in the report's form): an encoder without its classifier, then up-projection blocks. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { encoderByName, type Encoder, type EncoderName } from '../encoders/index';
 import { resnet50 } from '../encoders/resnet50';
@@ -10,7 +7,7 @@ import { Affine, LogDisparity, NetworkBuilder } from '../layers';
 import type { GraphWriter } from '../onnx/graphWriter';
 import { writeEnlarged, writeLayersModel, type GraphMap } from '../onnx/layers';
 import type { NetworkGraph } from '../onnx/networkGraph';
-import { assign, collectVariables, startVariables } from '../variables';
+import { collectVariables, startVariables } from '../variables';
 import type { DepthEstimator } from './estimator';
 import { resizeMap, UpConvolution, type Unpooling } from './resample';
 
@@ -110,24 +107,6 @@ export class ResidualNetwork implements DepthEstimator {
   writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {
     const [half] = writeLayersModel(graph, this.#model, [image], this.#variables);
     return { logDisparity: writeEnlarged(graph, half, image.height, image.width).value };
-  }
-
-  /**
-   * The transferred start: weights of an encoder by name (`encoder/stem/kernel`), such as those of imagenet.ts or of a trained network.
-   *
-   * @throws Error naming the weight that is not this encoder's or of another length, or that is missing; nothing is changed then
-   */
-  setEncoderWeights(weights: ReadonlyMap<string, Float32Array>): void {
-    const own = [...this.#variables].filter(([name]) => name.startsWith('encoder/'));
-    for (const [name, variable] of own) {
-      const values = weights.get(name);
-      if (!values) throw new Error(`the transferred weights have no '${name}', which a ${this.config.encoder} needs`);
-      if (values.length !== variable.size)
-        throw new Error(
-          `transferred weight '${name}' has ${values.length} numbers, ${this.config.encoder} wants ${variable.size}`,
-        );
-    }
-    for (const [name, variable] of own) assign(variable, weights.get(name)!);
   }
 
   dispose(): void {

@@ -189,9 +189,3 @@ export function writeDiagnosticArray(cdr: CdrWriter, header: Header, statuses: r
   }
   return cdr;
 }
-
-/** The wall clock, for messages that belong to no frame. */
-export function wallTime(): Time {
-  const milliseconds = Date.now();
-  return { sec: Math.floor(milliseconds / 1000), nanosec: (milliseconds % 1000) * 1_000_000 };
-}

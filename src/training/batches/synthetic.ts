@@ -23,7 +23,6 @@ export interface SyntheticSamples {
 
 /** What a batch of rendered scenes carries only where a loss looks at it. */
 export const RENDERED_PARTS = ['normals', 'labels'] as const satisfies readonly LossNeed[];
-export type RenderedPart = (typeof RENDERED_PARTS)[number];
 
 export interface SyntheticBatchOptions {
   /** Batches carry surface normals of the exact depth. */
