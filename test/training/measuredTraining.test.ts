@@ -14,6 +14,7 @@ import { readRecipe, withData, type GivenData, type Recipe } from '../../src/tra
 import { LOG_FILE, readLog } from '../../src/training/runFolder';
 import { train } from '../../src/training/trainer';
 import { Validator } from '../../src/training/validation';
+import { cameraInfoMessage, imageMessage, twistMessage, writeMcap } from '../support/bagWriter';
 import { makeMiddlebury, makeStereoDepthFolder, PAIR } from '../support/measuredScenes';
 import { tinyModel } from '../support/tinyModel';
 
@@ -78,6 +79,44 @@ test.each([
   expect(steps).toHaveLength(3);
   for (const entry of steps) for (const term of terms) expect(entry[`measured/${term}`]).toBeGreaterThan(0);
   for (const term of terms) expect(validation[`validation/${term}`]).toBeGreaterThan(0);
+});
+
+test('a bag with a speed and nothing else measured brings the pose head to metres', async () => {
+  const path = join(root, 'drive.mcap');
+  const messages = Array.from({ length: 12 }, (_, i) => {
+    const seconds = 1 + 0.1 * i;
+    const data = Uint8Array.from(
+      { length: 32 * 24 * 3 },
+      (_, at) => 128 + 100 * Math.sin(Math.floor(at / 3) * 0.7 + i),
+    );
+    return [imageMessage('/front/image_raw', seconds, 32, 24, { data }), twistMessage('/speed', seconds, 3)];
+  });
+  await writeMcap(path, [cameraInfoMessage('/front/camera_info', 1), ...messages.flat()]);
+  const given = small('midas', { measured: [path] });
+  const losses = { photometric: 1, velocity: 1 };
+  const recipe: Recipe = {
+    ...given,
+    stages: given.stages.map((stage) => ({
+      ...stage,
+      steps: 12,
+      batch_size: 1,
+      learning_rate: 2e-3,
+      final_learning_rate: 1e-3,
+      frozen: [],
+      align_poses: false,
+      losses,
+    })),
+  };
+  const random = new Random(recipe.seed);
+  const dataSets = await openDataSets(recipe, random);
+  const network = createNetwork(recipe.network, { seed: recipe.seed, images: dataSets.measured });
+  const out = mkdtempSync(join(root, 'run-'));
+  await train(recipe, network, new BatchesInTurn(recipe, dataSets, random), { out, quiet: true });
+  const entries = readLog(join(out, LOG_FILE)) as unknown as Record<string, number>[];
+  for (const entry of entries) expect(entry).toHaveProperty(['measured/photometric']);
+  // Untrained it stands still, 0.3 m short of the true way.
+  expect(entries[0]['measured/velocity']).toBeGreaterThan(0.2);
+  expect(entries.at(-1)!['measured/velocity']).toBeLessThan(0.8 * entries[0]['measured/velocity']);
 });
 
 test('depth_anything trains on a teacher’s labels, made once; without perturbations no label is pasted', async () => {
