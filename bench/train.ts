@@ -3,17 +3,19 @@
  *
  *     npm run bench:train -- --json train.json                    everything
  *     npm run bench:train -- --json train.json --memory-steps 0   the step times alone
+ *     npm run bench:train -- --from train.json --table docs/benchmarks.md   the tables of an earlier run's figures
  *
  * Both sides train the default recipe's network on the same batch of the sample drives with the same losses, in turns, in one run. Before
  * anything is timed their losses and gradients are compared.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Command, InvalidArgumentError } from 'commander';
 import { hundredth } from '../src/demo/percentiles';
+import { replaceBetween } from '../src/markdown';
 import { writeSafetensors, type NamedTensor } from '../src/model/safetensors';
 import { resolveFile } from '../src/paths';
 import { BatchesInTurn, type BatchSource } from '../src/training/batches/batchSource';
@@ -32,38 +34,16 @@ import { train } from '../src/training/trainer';
 import { Validator } from '../src/training/validation';
 import { describeMachine } from './machine';
 import { TorchPeer, type StepFigures, type TrainCase } from './torchPeer';
+import { TRAIN_MARKS, trainTable, type MemoryFigures, type TrainReport, type TrainRow } from './trainTable';
 
 interface TrainBenchOptions {
-  readonly json: string;
+  readonly json?: string;
+  readonly from?: string;
+  readonly table?: string;
   readonly rounds: number;
   readonly steps: number;
   readonly memorySteps: number;
   readonly only?: string;
-}
-
-/** A line of the file's `rows`. */
-interface TrainRow {
-  height: number;
-  width: number;
-  batch: number;
-  /** Medians over all steps of all rounds. */
-  depthgrad_ms: number;
-  pytorch_ms: number;
-  /** depthgrad_ms / pytorch_ms. */
-  ratio: number;
-  /** Relative differences of loss and gradient norm with the same weights. */
-  loss_difference: number;
-  gradient_difference: number;
-}
-
-interface MemoryFigures {
-  first_step: number;
-  last_step: number;
-  first_rss_mib: number;
-  last_rss_mib: number;
-  growth_percent: number;
-  data_share_percent: number;
-  validation_share_percent: number;
 }
 
 const SIZES = [
@@ -97,7 +77,9 @@ function wholeNumber(text: string): number {
 
 const program = new Command('bench:train')
   .description('Compares the training step with the same one in PyTorch, and measures how the memory of a run grows.')
-  .requiredOption('--json <file>', 'write the figures to this file')
+  .option('--json <file>', 'write the figures to this file')
+  .option('--from <file>', 'measure nothing, take the figures of this file')
+  .option('--table <markdown>', 'write the tables between the marks of this file')
   .option('--rounds <n>', 'turns of each side per size', wholeNumber, 5)
   .option('--steps <n>', 'steps per turn', wholeNumber, 5)
   .option('--memory-steps <n>', 'length of the run whose memory is measured; 0 leaves it out', wholeNumber, 3000)
@@ -307,8 +289,8 @@ async function measureMemory(base: Recipe, steps: number): Promise<MemoryFigures
   }
 }
 
-async function main(options: TrainBenchOptions): Promise<void> {
-  const { json, rounds, steps, memorySteps, only } = options;
+async function measure(options: TrainBenchOptions): Promise<TrainReport> {
+  const { rounds, steps, memorySteps, only } = options;
   const sizes = SIZES.filter((size) => only === undefined || size.join('x') === only);
   if (sizes.length === 0)
     throw new Error(`--only ${only}: there are ${SIZES.map((size) => size.join('x')).join(', ')}`);
@@ -332,18 +314,22 @@ async function main(options: TrainBenchOptions): Promise<void> {
   } finally {
     peer.close();
   }
-  const report = {
-    machine,
-    pytorch,
-    recipe: RECIPE,
-    losses: LOSSES,
-    rounds,
-    steps_per_round: steps,
-    rows,
-    memory,
-  };
-  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
-  log(`wrote ${json}`);
+  return { machine, pytorch, recipe: RECIPE, losses: LOSSES, rounds, steps_per_round: steps, rows, memory };
+}
+
+async function main(options: TrainBenchOptions): Promise<void> {
+  const { json, from, table } = options;
+  if (json === undefined && table === undefined) throw new Error('give --json FILE, --table FILE or both');
+  const report =
+    from === undefined ? await measure(options) : (JSON.parse(await readFile(from, 'utf8')) as TrainReport);
+  for (const [file, write] of [
+    [json, (path: string) => writeFile(path, `${JSON.stringify(report, null, 2)}\n`)],
+    [table, (path: string) => replaceBetween(path, TRAIN_MARKS, trainTable(report))],
+  ] as const) {
+    if (file === undefined) continue;
+    await write(file);
+    log(`wrote ${file}`);
+  }
 }
 
 program.parse();
