@@ -13,7 +13,14 @@ import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { toMatrix4 } from '../../geometry/se3';
 import { FrameSourceError } from '../../media/frame';
-import { POSE_NUMBERS, PREPARED_FILES, PREPARED_FORMAT, PreparedDrive, type PreparedIndex } from './prepared';
+import {
+  NOT_FOLLOWED,
+  POSE_NUMBERS,
+  PREPARED_FILES,
+  PREPARED_FORMAT,
+  PreparedDrive,
+  type PreparedIndex,
+} from './prepared';
 import type { RecordedFrame, Recording } from './recording';
 import { DepthResampler } from './resampleDepth';
 import { LabelResampler } from './resampleLabels';
@@ -25,8 +32,6 @@ const BLUR = 4;
 const DEFAULT_WIDTH = 416;
 /** Prepared heights are rounded up to a multiple of this; 1280x660 shown pixels become 416x216. */
 const HEIGHT_STEP = 8;
-/** Motion score of a frame whose next one does not follow in time. */
-const NOT_FOLLOWED = -1;
 
 export interface PrepareOptions {
   /** Of the frames written, pixels (default 416). */

@@ -9,6 +9,8 @@ import { splitAt, type FrameChannel, type FrameSequence } from './dataset';
 
 /** Changes when the bytes written for the same input would. */
 export const PREPARED_FORMAT = 'depthgrad-frames/1';
+/** Motion score of a frame whose next one does not follow in time. */
+export const NOT_FOLLOWED = -1;
 /** Numbers of a pose in pose.bin: the 3x4 camera-to-world matrix, row by row. */
 export const POSE_NUMBERS = 12;
 
@@ -116,6 +118,18 @@ function readPoses(path: string, count: number): (Se3 | undefined)[] {
   });
 }
 
+/** An interval this many times the median one is a gap: a paused bag, frames that were left out. */
+const GAP = 3;
+
+/** Motion scores with NOT_FOLLOWED before gaps in time and where a clock went back, so that no triplet spans one. */
+function markGaps(motion: Float32Array, stamps: Float64Array): Float32Array {
+  const intervals = stamps.subarray(1).map((stamp, i) => stamp - stamps[i]);
+  const median = intervals.slice().sort()[intervals.length >> 1];
+  return motion.map((score, i) =>
+    i < intervals.length && !(intervals[i] > 0 && intervals[i] <= GAP * median) ? NOT_FOLLOWED : score,
+  );
+}
+
 /**
  * A drive in the cache folder. Opens its files once; memory grows by a few hundred bytes a frame (stamp, pose, motion), not by the images.
  *
@@ -174,7 +188,10 @@ export class PreparedDrive implements FrameSequence {
       if (index.depth_frames) this.depth = records('depth', 4, index.depth_frames);
       if (index.label_frames) this.labels = records('labels', 1, index.label_frames);
       if (index.right_frames) this.right = records('right', 3, index.right_frames);
-      if (index.tracks.includes('stamp')) this.stamps = readNumbers(at('stamp'), count);
+      if (index.tracks.includes('stamp')) {
+        this.stamps = readNumbers(at('stamp'), count);
+        this.motion = markGaps(this.motion, this.stamps);
+      }
       if (index.tracks.includes('pose')) this.poses = readPoses(at('pose'), count);
       if (index.tracks.includes('speed')) this.speeds = readNumbers(at('speed'), count);
     } catch (error) {
