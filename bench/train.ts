@@ -28,7 +28,7 @@ import { Random } from '../src/training/random';
 import { ReadAhead } from '../src/training/readAhead';
 import { readRecipe, type Recipe, type Stage } from '../src/training/recipe';
 import { LOG_FILE, readLog } from '../src/training/runFolder';
-import { trainedVariables } from '../src/training/schedule';
+import { finalLossWeights, trainedVariables } from '../src/training/schedule';
 import { computeStep } from '../src/training/step';
 import { train } from '../src/training/trainer';
 import { Validator } from '../src/training/validation';
@@ -89,11 +89,15 @@ function log(text: string): void {
   process.stderr.write(`bench:train: ${text}\n`);
 }
 
+/** A stage whose weights do not move. */
+type SteadyStage = Omit<Stage, 'losses'> & { losses: Record<string, number> };
+
 /** The default recipe's stage on the drives at another size, with the pose head's own answers as poses. */
-function stageAtSize(recipe: Recipe, height: number, width: number, batch: number): Stage {
+function stageAtSize(recipe: Recipe, height: number, width: number, batch: number): SteadyStage {
   const stage = recipe.stages.find(({ mix }) => mix.drives > 0);
   if (!stage) throw new Error(`${RECIPE} has no stage on the drives`);
-  const losses = Object.fromEntries(LOSSES.map((name) => [name, stage.losses[name] ?? 0]));
+  const weights = finalLossWeights(stage);
+  const losses = Object.fromEntries(LOSSES.map((name) => [name, weights[name] ?? 0]));
   return {
     ...stage,
     height,
@@ -113,7 +117,7 @@ class OwnStep {
 
   constructor(
     private readonly network: TrainedNetwork,
-    private readonly stage: Stage,
+    private readonly stage: SteadyStage,
     private readonly batch: TrainingBatch,
     { clip_norm: clipNorm, ema_decay: emaDecay }: Recipe['optimizer'],
   ) {

@@ -17,6 +17,8 @@ export interface FailedStep {
   loss: number;
   /** Unweighted terms and their figures. */
   scalars: Record<string, number>;
+  /** What the terms counted at this step. */
+  weights: Record<string, number>;
   /** Global norm before clipping; undefined where the loss was bad already. */
   gradientNorm?: number;
 }
@@ -112,6 +114,7 @@ export async function writeFailedStep(
     loss: failed.loss,
     gradient_norm: failed.gradientNorm,
     terms: failed.scalars,
+    weights: failed.weights,
     batch: { size, height, width },
     intrinsics,
     poses: { ...estimatedPoses(network, batch, failed.stage), truth: truth?.pose && rows(truth.pose, 6) },

@@ -1,4 +1,14 @@
-/** A training run as one YAML file: data, network, and stages of loss terms with weights. */
+/**
+ * A training run as one YAML file: data, network, and stages of loss terms with weights. A weight is a number, or a line from one number to
+ * another over the stage:
+ *
+ * ```yaml
+ * losses:
+ *   depth_truth: { from: 1, to: 0.1, end: 300 } # until step 300 of the stage, then 0.1
+ *   photometric: { from: 0, to: 1 } # over the whole stage
+ *   smoothness: 0.001
+ * ```
+ */
 import { readFileSync } from 'node:fs';
 import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
@@ -6,7 +16,23 @@ import { strongPerturbation } from './batches/perturb';
 import { lossTerms } from './losses';
 import { networkSchema } from './networks';
 
-const weightsSchema = z.record(z.string(), z.number().nonnegative());
+const weight = z.number().nonnegative();
+const stepOfStage = z.int().nonnegative();
+
+const lossWeightSchema = z.union(
+  [
+    weight,
+    z.strictObject({
+      from: weight,
+      to: weight,
+      /** The last step of the stage, counted from 0, that has `from`. */
+      start: stepOfStage.default(0),
+      /** The first that has `to`; by default the stage's last one. */
+      end: stepOfStage.optional(),
+    }),
+  ],
+  'a weight is a number from 0 on or { from: 0, to: 1, start: 0, end: 300 }: two weights, and two whole steps of the stage that may be left out',
+);
 
 const share = z.number().nonnegative().default(0);
 
@@ -27,8 +53,8 @@ const stageSchema = z.strictObject({
   mix: z.strictObject({ drives: share, synthetic: share, measured: share, unlabelled: share }),
   /** Whether the photometric losses see the pose head's answers refined by direct alignment, or the answers themselves. */
   align_poses: z.boolean().default(true),
-  /** Weights of loss terms by name. A term whose needs a batch does not meet is left out of that step. */
-  losses: weightsSchema,
+  /** Weights of loss terms by name. 0 switches a term off; one whose needs a batch does not meet is left out of that step. */
+  losses: z.record(z.string(), lossWeightSchema),
 });
 
 const recipeSchema = z.strictObject({
@@ -102,6 +128,8 @@ const recipeSchema = z.strictObject({
 
 export type Recipe = z.infer<typeof recipeSchema>;
 export type Stage = z.infer<typeof stageSchema>;
+/** What stands beside a loss term's name in a stage. */
+export type LossWeight = z.infer<typeof lossWeightSchema>;
 
 /** Lists of recordings that the command line can give in place of the recipe's. */
 export const RECORDING_LISTS = ['drives', 'measured', 'unlabelled'] as const;
@@ -133,12 +161,21 @@ export function readRecipe(path: string, given: GivenData = {}): Recipe {
 }
 
 /** What fits the schema and still cannot be trained. */
-function checkStage(path: string, { name: stage, losses, mix }: Stage, data: Recipe['data']): void {
+function checkStage(path: string, { name: stage, steps, losses, mix }: Stage, data: Recipe['data']): void {
   const where = `recipe ${path}, stage "${stage}"`;
-  for (const name of Object.keys(losses)) {
+  for (const [name, weight] of Object.entries(losses)) {
     if (!lossTerms.has(name))
       throw new Error(`${where}: no loss "${name}"; there are ${[...lossTerms.keys()].join(', ')}`);
+    if (typeof weight === 'number') continue;
+    const { from, to, start, end = steps - 1 } = weight;
+    if (from === to) throw new Error(`${where}: losses.${name} goes from ${from} to ${to}; write ${name}: ${from}`);
+    if (start >= end || end > steps)
+      throw new Error(
+        `${where}: losses.${name} moves from step ${start} to step ${end}; start must come before end, and end no later than the stage's ${steps} steps`,
+      );
   }
+  if (Object.values(losses).every((weight) => weight === 0))
+    throw new Error(`${where}: losses must give at least one term a weight above 0`);
   if (Object.values(mix).every((part) => part === 0))
     throw new Error(`${where}: mix must give ${Object.keys(mix).join(', ')} or several of them a share above 0`);
   for (const list of RECORDING_LISTS) {

@@ -6,6 +6,7 @@ import { packageRoot } from '../paths';
 import { lossTerms } from './losses';
 import type { LossNeed } from './losses/loss';
 import { readRecipe, type Recipe } from './recipe';
+import { finalLossWeights } from './schedule';
 import { readResults, type StudyRow } from './studies/study';
 import { shortNumber } from './studies/resultTable';
 
@@ -18,7 +19,7 @@ export interface RecipeEntry {
   description: string;
   paper: string | null;
   network: Recipe['network']['kind'];
-  /** Names of all stages' terms whose weight is above 0. */
+  /** Names of all stages' terms whose weight is not a plain 0. */
   losses: string[];
   /** Data sets the stages take a share of, and the parts of a batch that the terms are about. */
   data: { sets: string[]; needs: LossNeed[] };
@@ -37,9 +38,7 @@ export function listRecipes(root = packageRoot()): RecipeEntry[] {
   return files.sort().map((file) => {
     const path = join(root, RECIPES_FOLDER, file);
     const { name, description, paper, network, stages } = readRecipe(path);
-    const losses = unique(
-      stages.flatMap((stage) => Object.keys(stage.losses).filter((term) => stage.losses[term] > 0)),
-    );
+    const losses = unique(stages.flatMap((stage) => Object.keys(finalLossWeights(stage))));
     const sets = unique(
       stages.flatMap(({ mix }) => Object.entries(mix).flatMap(([set, share]) => (share > 0 ? [set] : []))),
     );

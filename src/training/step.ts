@@ -5,7 +5,6 @@ import { checkerboard } from './checkerboard';
 import { lossTerms } from './losses';
 import { meetsNeeds, type TrainingBatch, type TrainingOutputs } from './losses/loss';
 import type { TrainedNetwork } from './networks/trainedNetwork';
-import type { Stage } from './recipe';
 
 export interface StepResult {
   loss: number;
@@ -15,8 +14,15 @@ export interface StepResult {
   gradients: Record<string, tf.Tensor>;
 }
 
-/** What a stage says about its step. */
-export type StepSettings = Pick<Stage, 'losses' | 'align_poses'>;
+/** What a stage says about one of its steps. */
+export interface StepSettings {
+  /**
+   * Weights of the loss terms by name. A scheduled weight that is 0 at this step does not take its term out: the term's curve has no gap,
+   * and a batch that only this term fits ends no run.
+   */
+  losses: Readonly<Record<string, number>>;
+  align_poses: boolean;
+}
 
 /** The stage's losses on a batch's outputs. */
 interface WeightedLosses {
@@ -28,7 +34,7 @@ interface WeightedLosses {
 function weightedLosses(
   outputs: TrainingOutputs,
   batch: TrainingBatch,
-  weights: Record<string, number>,
+  weights: StepSettings['losses'],
 ): WeightedLosses {
   const scalars: Record<string, number> = {};
   const maps: Record<string, Float32Array> = {};
@@ -36,7 +42,7 @@ function weightedLosses(
   for (const [name, weight] of Object.entries(weights)) {
     const term = lossTerms.get(name);
     if (!term) throw new Error(`no loss "${name}"`);
-    if (weight === 0 || !meetsNeeds(term, batch)) continue;
+    if (!meetsNeeds(term, batch)) continue;
     const result = term.compute(outputs, batch);
     parts.push(tf.mul(result.value, weight) as tf.Scalar);
     scalars[name] = result.value.dataSync()[0];

@@ -14,9 +14,18 @@ import type { TrainedNetwork } from './networks/trainedNetwork';
 import { defaultAdam, FlatAdam } from './optimizer';
 import { depthPreview } from './preview';
 import { Random } from './random';
-import type { Recipe, Stage } from './recipe';
+import type { Recipe } from './recipe';
 import { BEST_FILE, CHECKPOINT_FILE, removeUnfinished, RunLog, SAMPLES_FOLDER, VERSIONS_FILE } from './runFolder';
-import { learningRate, rateFactor, stageAt, totalSteps, trainedVariables } from './schedule';
+import {
+  isScheduled,
+  learningRate,
+  lossWeights,
+  rateFactor,
+  stageAt,
+  totalSteps,
+  trainedVariables,
+  type StageStep,
+} from './schedule';
 import { computeStep } from './step';
 import { TensorBoard } from './tensorboard';
 import { PICTURE_TITLES, type Validation, type Validator } from './validation';
@@ -125,7 +134,7 @@ class TrainingRun {
       const stepBatch = await batches.at(this.position.step);
       const waited = performance.now() - asked;
       this.#noteCorrupt(stepBatch.corrupt);
-      await this.#step(at.stage, learningRate(at.stage, at.stepInStage), stepBatch, asked, waited);
+      await this.#step(at, stepBatch, asked, waited);
       const { step } = this.position;
       const { every } = recipe.validation;
       if (options.validator && every > 0 && (step % every === 0 || step === last))
@@ -143,8 +152,11 @@ class TrainingRun {
     this.#bar.stop();
   }
 
-  async #step(stage: Stage, rate: number, stepBatch: StepBatch, asked: number, waited: number): Promise<void> {
+  async #step(at: StageStep, stepBatch: StepBatch, asked: number, waited: number): Promise<void> {
     const { recipe, network } = this;
+    const { stage, stepInStage } = at;
+    const rate = learningRate(stage, stepInStage);
+    const weights = lossWeights(stage, stepInStage);
     const { dataSet, batch } = stepBatch;
     const variables = trainedVariables(network, stage);
     const random = new Random(stepState(recipe.seed + DROPOUT_SEED, this.position.step));
@@ -152,21 +164,22 @@ class TrainingRun {
       variable,
       values: variable.dataSync<'float32'>().slice(),
     }));
-    const { loss, scalars, gradients } = computeStep(network, variables, batch, stage, random);
+    const settings = { ...stage, losses: weights };
+    const { loss, scalars, gradients } = computeStep(network, variables, batch, settings, random);
     const bad = this.#guard.check(stage.name, dataSet, loss);
     // What the failed step's forward pass has made of them is no state to repeat the step from.
     const restore = (): void => statistics.forEach(({ variable, values }) => assign(variable, values));
     if (bad) {
       tf.dispose(gradients);
       restore();
-      return this.#fail({ reason: bad, stage, loss, scalars }, stepBatch);
+      return this.#fail({ reason: bad, stage, loss, scalars, weights }, stepBatch);
     }
     const norm = this.#adam.apply(gradients, (name) => rate * rateFactor(stage, name));
     tf.dispose(gradients);
     if (!Number.isFinite(norm)) {
       restore();
       const reason = `the gradient's norm is ${norm}`;
-      return this.#fail({ reason, stage, loss, scalars, gradientNorm: norm }, stepBatch);
+      return this.#fail({ reason, stage, loss, scalars, weights, gradientNorm: norm }, stepBatch);
     }
     this.position.step++;
     const milliseconds = performance.now() - asked;
@@ -178,7 +191,7 @@ class TrainingRun {
     });
     this.#averages.add(Object.fromEntries(Object.entries(scalars).map(([key, value]) => [`${dataSet}/${key}`, value])));
     const { step } = this.position;
-    if (step % recipe.log_every === 0) this.#logMeans(stage, rate, loss);
+    if (step % recipe.log_every === 0) this.#logMeans(at, loss);
     if (step % recipe.images_every === 0) {
       const { rgb, height, width } = depthPreview(network, batch);
       await this.#board.image(`${dataSet}/depth`, rgb, height, width, step);
@@ -186,11 +199,14 @@ class TrainingRun {
     }
   }
 
-  #logMeans(stage: Stage, rate: number, loss: number): void {
+  /** Means since the last line of the log; learning rate and scheduled weights are those of the step itself. */
+  #logMeans({ stage, stepInStage }: StageStep, loss: number): void {
     const { step } = this.position;
+    const weights = Object.entries(lossWeights(stage, stepInStage)).filter(([name]) => isScheduled(stage.losses[name]));
     const means: Record<string, number> = {
       ...this.#averages.take(),
-      learning_rate: rate,
+      learning_rate: learningRate(stage, stepInStage),
+      ...Object.fromEntries(weights.map(([name, weight]) => [`weight/${name}`, weight])),
       'memory/rss_mib': process.memoryUsage.rss() / MEBIBYTE,
     };
     for (const [tag, value] of Object.entries(means)) this.#board.scalar(tag, value, step);

@@ -9,6 +9,7 @@ import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { FlatAdam } from './optimizer';
 import type { Random } from './random';
 import type { Recipe } from './recipe';
+import { finalLossWeights } from './schedule';
 import { computeLosses } from './step';
 
 /** Figures that decide over the best checkpoint, in order of preference; a recipe can name another. */
@@ -41,13 +42,15 @@ export class Validator {
   run(network: TrainedNetwork, adam: FlatAdam): Validation {
     const { recipe, random, source } = this;
     const stage = recipe.stages[recipe.stages.length - 1];
+    // Not the step's own: figures of different steps are compared, and what the run is to end with decides which is best.
+    const settings = { ...stage, losses: finalLossWeights(stage) };
     random.state = recipe.seed;
     const averages = new Averages();
     const pictures: Picture[][] = [];
     adam.withAverages(() => {
       for (let done = 0; done < recipe.validation.samples; done += stage.batch_size) {
         const { batch } = drawBatch(source, stage, recipe.data.max_corrupt_frames);
-        const { loss, scalars } = computeLosses(network, batch, stage);
+        const { loss, scalars } = computeLosses(network, batch, settings);
         averages.add({ loss, ...scalars });
         if (pictures.length < PICTURES) pictures.push(...samplePictures(network, batch, PICTURES - pictures.length));
       }

@@ -8,6 +8,7 @@ import { createNetwork } from '../../src/training/networks';
 import type { TrainedNetwork } from '../../src/training/networks/trainedNetwork';
 import { Random } from '../../src/training/random';
 import { readRecipe, type Stage } from '../../src/training/recipe';
+import { finalLossWeights } from '../../src/training/schedule';
 import { computeLosses } from '../../src/training/step';
 import { overfit } from '../support/overfit';
 import { WholeFrames } from '../support/wholeFrames';
@@ -42,9 +43,10 @@ afterAll(() => {
 /** Means over frames, with the network as it is used after training. */
 function figures(network: TrainedNetwork, source: WholeFrames, stage: Stage): { error: number; checkerboard: number } {
   let [error, checkerboard] = [0, 0];
+  const settings = { ...stage, losses: finalLossWeights(stage) };
   for (let first = 0; first < source.frames.length; first += BATCH) {
     const frames = source.frames.slice(first, first + BATCH);
-    const { scalars } = computeLosses(network, source.of(frames, SIZE.height, SIZE.width), stage);
+    const { scalars } = computeLosses(network, source.of(frames, SIZE.height, SIZE.width), settings);
     error += (scalars.depth_mse * frames.length) / source.frames.length;
     checkerboard += (scalars.checkerboard * frames.length) / source.frames.length;
   }

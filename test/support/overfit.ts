@@ -5,7 +5,7 @@ import type { TrainedNetwork } from '../../src/training/networks/trainedNetwork'
 import { defaultAdam, FlatAdam } from '../../src/training/optimizer';
 import { Random } from '../../src/training/random';
 import type { Recipe, Stage } from '../../src/training/recipe';
-import { learningRate, rateFactor, trainedVariables } from '../../src/training/schedule';
+import { finalLossWeights, learningRate, rateFactor, trainedVariables } from '../../src/training/schedule';
 import { computeStep } from '../../src/training/step';
 
 export interface Overfitting {
@@ -25,11 +25,13 @@ export function overfit(
 ): number[] {
   const adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, weightDecay });
   const variables = trainedVariables(network, stage);
+  // Losses of different steps are compared, so their weights must not move.
+  const settings = { ...stage, losses: finalLossWeights(stage) };
   const random = new Random(1);
   const losses: number[] = [];
   while (losses.length < steps && !(losses.length > 3 && meanOfLast(losses) < share * losses[0])) {
     const batch = source.next(stage.batch_size, stage.height, stage.width);
-    const { loss, gradients } = computeStep(network, variables, batch, stage, random);
+    const { loss, gradients } = computeStep(network, variables, batch, settings, random);
     const rate = learningRate({ ...stage, steps }, losses.length);
     adam.apply(gradients, (name) => rate * rateFactor(stage, name));
     tf.dispose(gradients);

@@ -22,8 +22,8 @@ export interface Figure {
   lines: Map<string, Line>;
 }
 
-/** Groups whose figures stand alone: they are of the whole run, not of a data set. */
-const RUN_GROUPS = ['time', 'memory'];
+/** Groups whose figures stand alone: they are of the whole run, not of a data set. `weight` is what a loss term counts. */
+const RUN_GROUPS = ['time', 'memory', 'weight'];
 
 /** The log's figures in the order they first appear, the losses first and what is of the whole run last. */
 export function figuresOf(log: readonly LogEntry[]): Figure[] {
