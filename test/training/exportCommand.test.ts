@@ -31,6 +31,13 @@ test.each([
     'resnet18',
     'tiny-resnet18-32x64',
   ],
+  [
+    'monodepth',
+    `{ kind: monodepth, encoder: dispnet, decoder_factor: 0.25, ${size} }`,
+    '{ left_right_photometric: 1, stereo_smoothness: 0.1 }',
+    'dispnet',
+    'tiny-dispnet-32x64',
+  ],
   ['sfmlearner', `{ kind: sfmlearner, ${size}, width_factor: 0.25 }`, selfSupervised, 'none', 'tiny-32x64'],
 ])(
   'a run of %s becomes a model file with its averaged weights and running statistics',

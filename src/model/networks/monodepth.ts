@@ -6,6 +6,9 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { encoderByName, type EncoderName } from '../encoders/index';
 import { Affine, NetworkBuilder } from '../layers';
+import type { GraphWriter } from '../onnx/graphWriter';
+import { writeLayersModel, type GraphMap } from '../onnx/layers';
+import type { GraphSource, NetworkGraph } from '../onnx/networkGraph';
 import { collectVariables, startVariables } from '../variables';
 
 export interface MonodepthConfig {
@@ -57,7 +60,7 @@ function build(builder: NetworkBuilder, { encoder: name, decoderFactor = 1 }: Mo
  * const [finest] = new MonodepthNetwork({ encoder: 'lite0', seed: 1 }).estimate(leftImages); // [b,h,w,2]
  * ```
  */
-export class MonodepthNetwork {
+export class MonodepthNetwork implements GraphSource {
   readonly #model: tf.LayersModel;
   readonly #variables: ReadonlyMap<string, tf.Variable>;
 
@@ -85,6 +88,14 @@ export class MonodepthNetwork {
    */
   estimate(images: tf.Tensor4D): tf.Tensor4D[] {
     return this.#model.apply(images) as tf.Tensor4D[];
+  }
+
+  /** Depth from the left image's finest disparity, in widths of the image: in units of fx / width * baseline, as one image says no more. */
+  writeGraph(graph: GraphWriter, image: GraphMap): NetworkGraph {
+    const [finest] = writeLayersModel(graph, this.#model, [image], this.#variables);
+    const [zero, one] = [0, 1].map((index) => graph.integers(`index_${index}`, [index]));
+    const left = graph.node('Slice', [finest.value, zero, one, one]); // from channel 0 to 1 of axis 1
+    return { logDisparity: graph.node('Log', [left]) };
   }
 
   dispose(): void {

@@ -52,6 +52,10 @@ class TrainedMonodepth implements TrainedNetwork {
     return { logDisparity, fused: logDisparity };
   }
 
+  get graph(): MonodepthNetwork {
+    return this.network;
+  }
+
   dispose(): void {
     this.network.dispose();
   }

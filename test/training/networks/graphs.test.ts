@@ -39,6 +39,10 @@ const networks: Record<string, { settings: object; headGain: number }> = {
   eigen_coarse: { settings: { kind: 'eigen_coarse', width_factor: 0.25 }, headGain: 4 },
   pure_cnn: { settings: { kind: 'pure_cnn', width_factor: 0.25 }, headGain: 4 },
   cnn_transpose: { settings: { kind: 'cnn_transpose', width_factor: 0.25 }, headGain: 4 },
+  monodepth: {
+    settings: { kind: 'monodepth', encoder: 'resnet18', pretrained: false, decoder_factor: 0.25 },
+    headGain: 4,
+  },
   'cnn_residual, zeros': {
     settings: { kind: 'cnn_residual', encoder: 'resnet50', decoder_channels: 64 },
     headGain: 4,
