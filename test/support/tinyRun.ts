@@ -49,7 +49,10 @@ images_every: 2
   return readRecipe(path);
 }
 
-/** The moving pattern with a depth, a normal and a class (0 or 1) that follow its brightness; depth as measured and as exact log-disparity. */
+/**
+ * The moving pattern with a depth, a normal and a class (0 or 1) that follow its brightness; depth as measured, as exact log-disparity and
+ * as a teacher's disparity.
+ */
 export class PatternWithDepth implements BatchSource {
   readonly #pattern: MovingPattern;
 
@@ -61,12 +64,13 @@ export class PatternWithDepth implements BatchSource {
     const batch = this.#pattern.next(size, height, width);
     const depth = Float32Array.from({ length: size * height * width }, (_, i) => 2 + 4 * batch.target[3 * i]);
     const truth = { logDisparity: depth.map((z) => -Math.log(z)), pose: new Float32Array(6 * size) };
+    const teacher = { disparity: depth.map((z) => 1 / z) };
     const normals = Float32Array.from({ length: 3 * depth.length }, (_, i) => {
       const tilt = batch.target[i - (i % 3)];
       return [Math.sin(tilt), 0, -Math.cos(tilt)][i % 3];
     });
     const labels = Uint8Array.from(depth, (z) => (z > 4 ? 1 : 0));
-    return { ...batch, depth, truth, normals, labels };
+    return { ...batch, depth, truth, teacher, normals, labels };
   }
 }
 
@@ -97,7 +101,8 @@ export async function trainTiny(recipe: Recipe, out: string, batches = Infinity)
     },
   };
   const network = createNetwork(recipe.network, { seed: recipe.seed });
-  const inTurn = new BatchesInTurn(recipe, { drives: source, synthetic: source, measured: source }, random);
+  const dataSets = { drives: source, synthetic: source, measured: source, unlabelled: source };
+  const inTurn = new BatchesInTurn(recipe, dataSets, random);
   try {
     await train(recipe, network, inTurn, { out, quiet: true });
   } finally {
