@@ -163,6 +163,7 @@ interface FailedStepReport {
   reason: string;
   loss: string | number;
   terms: Record<string, string | number>;
+  weights: Record<string, number>;
   intrinsics: { fx: number }[];
   poses: Record<string, unknown[]>;
   arrays: Record<string, { count: number; not_finite: number }>;
@@ -185,6 +186,7 @@ test('a loss that is no number ends the run, with the step written out and nothi
     const report = JSON.parse(readFileSync(join(folder, name, 'step.json'), 'utf8')) as FailedStepReport;
     expect(report).toMatchObject({ step: 2, loss: 'NaN' });
     expect(report.terms.pose_alignment).toBe('NaN');
+    expect(report.weights.pose_alignment).toBe(0.1);
     expect(report.intrinsics[0].fx).toBe(50);
     expect(report.poses.from_previous[0]).toHaveLength(6);
     expect(report.arrays.networkImages).toMatchObject({ count: 3 * 32 * 64 * 3, not_finite: 1 });

@@ -117,13 +117,6 @@ test('gradients of the explained photometric error agree with finite differences
   expectGradients(ofMask, inputs.slice(4), { step: 0.1, tolerance: 0.03, kept: everySeventh });
 });
 
-test('the mask regulariser’s gradient agrees with finite differences', () => {
-  const batch = batchOf(picture(0), picture(0), picture(0));
-  const f = (a: tf.Tensor, b: tf.Tensor): tf.Scalar =>
-    maskRegulariser.compute(outputs({ explainability: [a as tf.Tensor4D, b as tf.Tensor4D] }), batch).value;
-  expectGradients(f, [noiseTensor(5, [1, 4, 6, 2], -2, 2), noiseTensor(6, [1, 2, 3, 2], -2, 2)]);
-});
-
 test('second-order smoothness leaves planes of disparity alone, weighs scales by 2^-s, and has the right gradient', () => {
   const batch = batchOf(picture(0), picture(0), picture(0));
   const smoothness = (...disparities: tf.Tensor[]): tf.Scalar =>

@@ -74,6 +74,25 @@ test('neither side of gradient consistency pulls through the constant copy (H4)'
   expect(tf.max(tf.abs(tf.sub(doubled(plane), plane))).dataSync()[0]).toBeLessThan(1e-6);
 });
 
+test('the gradient side of gradient consistency pulls as finite differences say', () => {
+  // Fusion and depth head the same: both sides are equal, and differences see twice what goes through one of them.
+  const term = lossTerms.get('gradient_consistency')!;
+  const at = (gradient: tf.Tensor): tf.Scalar =>
+    term.compute(outputs({ gradient: gradient as tf.Tensor4D, fused: plane }), batch).value;
+  const off = tf.add(forwardDifferences(plane), 0.3);
+  const pull = tf.grad(at)(off).dataSync();
+  const values = off.dataSync<'float32'>();
+  for (let i = 0; i < values.length; i += 7) {
+    const [above, below] = [1e-2, -1e-2].map((step) => {
+      const moved = values.slice();
+      moved[i] += step;
+      return at(tf.tensor(moved, off.shape)).dataSync()[0];
+    });
+    expect(pull[i]).toBeCloseTo((above - below) / 2e-2 / 2, 4);
+    expect(pull[i]).toBeGreaterThan(0.01);
+  }
+});
+
 test('gradient smoothness leaves planes alone, depth smoothness does not', () => {
   const inner = forwardDifferences(plane);
   // The forward differences of the last column and row are zero by convention; a plane's gradient there is not, so extend it.
