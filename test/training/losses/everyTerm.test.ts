@@ -66,6 +66,8 @@ function outputsOf(of: Record<Estimate, tf.Tensor>): TrainingOutputs {
     aligned: {
       poseFromPrevious: of.alignedFromPrevious as tf.Tensor2D,
       poseToNext: of.alignedToNext as tf.Tensor2D,
+      // The gradient at refined poses leaves the depth's scale out, which differences do not.
+      refined: false,
     },
     disparities: [of.disparity0, of.disparity1] as tf.Tensor4D[],
     explainability: [of.explainability0, of.explainability1] as tf.Tensor4D[],
