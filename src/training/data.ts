@@ -52,7 +52,11 @@ async function openMeasured(recipe: Recipe, random: Random, part: BatchPart): Pr
   const recordings = await prepared(recipe, recipe.data.measured);
   return new MeasuredBatches(
     recordings,
-    { ...drawing(recipe, part), wanted: wantedParts(recipe, 'measured', MEASURED_PARTS) },
+    {
+      ...drawing(recipe, part),
+      wanted: wantedParts(recipe, 'measured', MEASURED_PARTS),
+      depthEvery: recipe.data.depth_every,
+    },
     random,
   );
 }

@@ -69,6 +69,8 @@ const recipeSchema = z.strictObject({
     drives: z.array(z.string()).default([]),
     /** Recordings with measured depth, right images, class labels or speeds, as the losses ask; the layouts are those of `drives`. */
     measured: z.array(z.string()).default([]),
+    /** Of the frames with measured depth every n-th keeps it, to see how few of them do. */
+    depth_every: z.int().positive().default(1),
     /** Recordings whose labels are the answers of `teacher`. */
     unlabelled: z.array(z.string()).default([]),
     /** Model file that `depthgrad export` wrote. */

@@ -29,6 +29,8 @@ export type MeasuredPart = (typeof MEASURED_PARTS)[number];
 export interface MeasuredBatchOptions extends DriveBatchOptions {
   /** What the recipe's losses look at; the rest is not read. A target has one of those wanted here besides `next`. */
   wanted: ReadonlySet<MeasuredPart>;
+  /** Of a recording's frames with measured depth every n-th keeps it, as if the others had none (default 1). */
+  depthEvery?: number;
 }
 
 interface Target {
@@ -51,6 +53,8 @@ export class MeasuredBatches {
   readonly #labels: Uint8Array;
   readonly #targets: Target[] = [];
   readonly #byKind = new Map<string, Target[]>();
+  /** Frames with measured depth that were offered so far. */
+  readonly #depthSeen = new Map<FrameSequence, number>();
 
   /** @throws NoTargetsError naming the recordings when none has a frame of the wanted parts to train on */
   constructor(
@@ -92,7 +96,8 @@ export class MeasuredBatches {
   #offer(video: FrameSequence, index: number, first: number, end: number): void {
     const { wanted, strideMotion } = this.options;
     const parts = new Set<MeasuredPart>();
-    for (const part of ['depth', 'normals'] as const) if (wanted.has(part) && video.depth?.has(index)) parts.add(part);
+    const measured = this.#keepsDepth(video, index);
+    for (const part of ['depth', 'normals'] as const) if (wanted.has(part) && measured) parts.add(part);
     if (wanted.has('labels') && video.labels?.has(index)) parts.add('labels');
     if (wanted.has('stereo') && video.baseline !== undefined && video.right?.has(index)) parts.add('stereo');
     let strides: number[] = [];
@@ -111,6 +116,13 @@ export class MeasuredBatches {
     // Neighbours alone are what the drives give.
     if ([...parts].every((part) => part === 'next')) return;
     this.#targets.push({ video, index, strides, parts });
+  }
+
+  #keepsDepth(video: FrameSequence, index: number): boolean {
+    if (!video.depth?.has(index)) return false;
+    const before = this.#depthSeen.get(video) ?? 0;
+    this.#depthSeen.set(video, before + 1);
+    return before % (this.options.depthEvery ?? 1) === 0;
   }
 
   /** Batches of one kind: the first sample is drawn from all targets, the others from those that carry the same parts. */

@@ -102,6 +102,16 @@ test('targets are the training part’s frames with what is wanted; each batch c
   }
 });
 
+test('every n-th of the frames with depth keeps it; the others are what they are without', () => {
+  const frames = (wanted: MeasuredPart[], depthEvery: number): number[] =>
+    [...new Set(samples(source([recording()], wanted, { depthEvery })).map(({ frame }) => frame))].sort(
+      (a, b) => a - b,
+    );
+  // Told by their levels, ten times the frame; a mirrored pair shows the right image, 5 brighter.
+  expect(frames(['depth'], 2)).toEqual([0, 60]);
+  expect(frames(['depth', 'stereo'], 2)).toEqual([0, 20, 25, 30, 35, 40, 45, 50, 55, 60]);
+});
+
 test('depth and camera follow the view, mirrored or not', () => {
   const found = samples(source([recording()], ['depth']));
   expect(new Set(found.map(({ mirrored }) => mirrored)).size).toBe(2);
