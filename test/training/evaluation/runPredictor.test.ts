@@ -58,7 +58,7 @@ test('evaluate --run measures it against a dataset’s depth', () => {
 test('a checkpoint that is not there and a choice of two models are named', () => {
   const best = depthgrad('evaluate', '--run', run, '--best', '--dataset', dataset);
   expect(best.status).toBe(1);
-  expect(best.stderr).toMatch(/cannot read .*best\.safetensors/);
+  expect(best.stderr).toMatch(/run has no best\.safetensors: no validation chose one/);
   const both = depthgrad('evaluate', '--run', run, '--baseline', 'constant', '--dataset', dataset);
   expect(both.stderr).toMatch(/one of --model FILE, --run DIR and --baseline NAME/);
 });
