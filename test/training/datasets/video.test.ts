@@ -101,7 +101,7 @@ test('a camera file of another size, without a field or missing is named', async
     /drive\.mp4: is 96x64, but .*large\.yaml is of a 192x64 camera/,
   );
   await expect(readCameraFile(write('no-fx.yaml', text.replace('fx: 90\n', '')))).rejects.toThrow(
-    /no-fx\.yaml: not a camera file:[^]*fx/,
+    /no-fx\.yaml: not a camera file;[^]*fx/,
   );
   await expect(readCameraFile(join(folder, 'none.yaml'))).rejects.toThrow(
     /none\.yaml: the camera file cannot be read \(ENOENT\)/,
