@@ -5,8 +5,7 @@ import { DriveBatches, NoTargetsError, type BatchPart, type DriveBatchOptions } 
 import { MEASURED_PARTS, MeasuredBatches } from './batches/measured';
 import { RENDERED_PARTS, SyntheticBatches, type SyntheticBatchOptions } from './batches/synthetic';
 import { UnlabelledBatches } from './batches/unlabelled';
-import { openRecording } from './datasets/openRecording';
-import { prepare } from './datasets/prepare';
+import { openPrepared } from './datasets/openPrepared';
 import type { PreparedDrive } from './datasets/prepared';
 import { openSyntheticClasses } from './datasets/syntheticClasses';
 import { DEFAULT_SYNTHETIC_SET, openSyntheticSet, type SyntheticSetKey } from './datasets/syntheticSet';
@@ -22,8 +21,7 @@ const VALIDATION_SCENES = { count: 50, key: { ...DEFAULT_SYNTHETIC_SET, seed: DE
 async function prepared(recipe: Recipe, paths: readonly string[]): Promise<PreparedDrive[]> {
   const cameraFile = resolveFile(recipe.data.camera);
   const drives: PreparedDrive[] = [];
-  for (const path of paths)
-    drives.push(await prepare(await openRecording(resolveFile(path), { cameraFile }), preparedFolder()));
+  for (const path of paths) drives.push(await openPrepared(path, cameraFile));
   return drives;
 }
 

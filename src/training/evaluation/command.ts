@@ -1,23 +1,15 @@
 /** `depthgrad evaluate`. */
 import { SingleBar } from 'cli-progress';
 import { Option, type Command } from 'commander';
-import { preparedFolder, resolveFile } from '../../paths';
-import { openRecording } from '../datasets/openRecording';
-import { prepare } from '../datasets/prepare';
+import { resolveFile } from '../../paths';
+import { openPrepared } from '../datasets/openPrepared';
 import type { PreparedDrive } from '../datasets/prepared';
 import { positive, positiveInteger, SAMPLE_CAMERA, SAMPLE_DRIVES } from '../flags';
 import type { DatasetPart } from './depthDataset';
-import {
-  constantPredictor,
-  evaluateModel,
-  evaluatePredictor,
-  groundPlanePredictor,
-  type EvaluateOptions,
-} from './evaluate';
+import { evaluateDepth, type DepthSubject } from './evaluateDepth';
 import { evaluateHeldOut } from './heldOut';
 import { measureTrajectory } from './measureTrajectory';
 import { DEPTH_SCALINGS, EIGEN_PROTOCOL, type DepthScaling } from './metrics';
-import { runPredictor } from './runPredictor';
 import { KITTI_LENGTHS } from './trajectory';
 
 interface EvaluateFlags {
@@ -84,10 +76,6 @@ function print(result: object, format: 'json' | 'text'): void {
   }
 }
 
-async function openPrepared(path: string, cameraFile: string): Promise<PreparedDrive> {
-  return prepare(await openRecording(resolveFile(path), { cameraFile }), preparedFolder());
-}
-
 /** What is measured, on what: one of each. */
 function checkFlags({ model, run, baseline, best, depthHead, ...flags }: EvaluateFlags): void {
   const { dataset, heldout, trajectory, plot, tum, tumTruth } = flags;
@@ -105,22 +93,17 @@ function checkFlags({ model, run, baseline, best, depthHead, ...flags }: Evaluat
     throw new Error('--baseline straight-ahead is a motion: it belongs to --trajectory RECORDING');
 }
 
-async function measureDataset(dataset: string, cameraFile: string, flags: EvaluateFlags): Promise<object> {
-  const { model, run, baseline, best, depthHead } = flags;
-  return withBar('evaluate', async (onFrame) => {
-    const options: EvaluateOptions = { ...flags, cameraFile, onFrame };
-    if (model !== undefined) return evaluateModel(model, dataset, options);
-    if (run !== undefined) return evaluatePredictor(runPredictor(run, { best, depthHead }), dataset, options);
-    if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
-    return evaluatePredictor(groundPlanePredictor(undefined, flags.maxDepth), dataset, options);
-  });
-}
-
 async function measure(flags: EvaluateFlags): Promise<object> {
   checkFlags(flags);
   const { dataset, heldout, trajectory, model } = flags;
   const cameraFile = resolveFile(flags.camera);
-  if (dataset !== undefined) return measureDataset(dataset, cameraFile, flags);
+  if (dataset !== undefined) {
+    const { run, best, depthHead } = flags;
+    // checkFlags leaves straight-ahead to trajectories.
+    const baseline = flags.baseline as DepthSubject['baseline'];
+    const subject = { model, run, baseline, best, depthHead };
+    return withBar('evaluate', (onFrame) => evaluateDepth(subject, dataset, { ...flags, cameraFile, onFrame }));
+  }
   if (trajectory !== undefined) {
     const drive = await openPrepared(trajectory, cameraFile);
     const protocol = { scale: flags.scale === 'none' ? 'metric' : 'fitted', lengths: flags.lengths } as const;

@@ -6,15 +6,9 @@ import { basename, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { packageRoot, resolveFile, splitPart } from '../../paths';
 import { writeFileAtomically } from '../../model/safetensors';
-import {
-  constantPredictor,
-  evaluateModel,
-  evaluatePredictor,
-  groundPlanePredictor,
-  type EvaluateOptions,
-} from '../evaluation/evaluate';
+import type { EvaluateOptions } from '../evaluation/evaluate';
+import { evaluateDepth } from '../evaluation/evaluateDepth';
 import type { DepthSummary } from '../evaluation/metrics';
-import { runPredictor } from '../evaluation/runPredictor';
 import { RECORDING_LISTS } from '../recipe';
 import { LOG_FILE, readLog } from '../runFolder';
 import { openRun } from '../trainedRun';
@@ -177,8 +171,6 @@ async function summaryOf(
   const options: EvaluateOptions = { part, crop, scale };
   if (minDepth !== undefined) options.minDepth = minDepth;
   if (maxDepth !== undefined) options.maxDepth = maxDepth;
-  if (run !== undefined) return evaluatePredictor(runPredictor(run, { depthHead }), dataset, options);
-  if (model !== undefined) return evaluateModel(resolveFile(model), dataset, options);
-  if (baseline === 'constant') return evaluatePredictor(constantPredictor, dataset, options);
-  return evaluatePredictor(groundPlanePredictor(undefined, maxDepth), dataset, options);
+  const file = model === undefined ? undefined : resolveFile(model);
+  return evaluateDepth({ model: file, run, baseline, depthHead }, dataset, options);
 }
