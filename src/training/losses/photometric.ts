@@ -198,17 +198,24 @@ function applyTransposed(j: Float64Array, x: number, y: number, z: number, sign:
 }
 
 /**
- * Takes each sample's mean out of a gradient with respect to log-disparity, the part that would scale its depth. Where poses are aligned
- * on the depth itself they scale with it, the warp stays the same, and the loss has no slope along the scale; with the poses held
- * constant it seems to have one, and by that little the scale drifts until all depth lies at a limit. (Wang et al. 2018, who also align
- * poses in training, divide disparity by its mean for the same reason.)
+ * Takes the part out of each sample's gradient with respect to log-disparity that would scale its depth: what pulls nearer and what pulls
+ * farther is weighted until both are equal. Where poses are aligned on the depth itself they scale with it, the warp stays the same, and
+ * the loss has no slope along the scale; with the poses held constant it seems to have one, and by that little the scale drifts until all
+ * depth lies at a limit. (Wang et al. 2018, who also align poses in training, divide disparity by its mean for the same reason.)
+ * To subtract the mean instead would move pixels that the loss says nothing of, far ones above all, always the same way, to the limit.
  */
 export function removeScalePart(gradient: Float32Array, samples: number): void {
   const pixels = gradient.length / samples;
   for (let b = 0; b < samples; b++) {
     const part = sample(gradient, b, pixels);
-    const mean = part.reduce((sum, g) => sum + g, 0) / pixels;
-    for (let i = 0; i < pixels; i++) part[i] -= mean;
+    let sum = 0;
+    let total = 0;
+    for (const g of part) {
+      sum += g;
+      total += Math.abs(g);
+    }
+    const excess = total > 0 ? sum / total : 0;
+    for (let i = 0; i < pixels; i++) part[i] -= excess * Math.abs(part[i]);
   }
 }
 
