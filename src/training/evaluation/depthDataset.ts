@@ -20,6 +20,8 @@ export type DatasetPart = 'all' | 'train' | 'heldOut';
 export interface DepthDatasetOptions extends OpenRecordingOptions {
   /** Default: all. */
   readonly part?: DatasetPart;
+  /** Leaves out every n-th frame with depth, from the first on: those a recipe with `data.depth_every: n` trained on. */
+  readonly withoutEvery?: number;
 }
 
 export interface DepthDataset {
@@ -32,7 +34,7 @@ export interface DepthDataset {
 
 /** @throws FrameSourceError naming the file that is missing or does not fit; Error when a part of an endless recording is asked for */
 export async function openDepthDataset(path: string, options: DepthDatasetOptions = {}): Promise<DepthDataset> {
-  const { part = 'all' } = options;
+  const { part = 'all', withoutEvery } = options;
   const recording = await openRecording(path, options);
   const { frameCount } = recording;
   const { intrinsics } = recording.camera;
@@ -45,10 +47,12 @@ export async function openDepthDataset(path: string, options: DepthDatasetOption
 
   async function* frames(): AsyncGenerator<DepthFrame & { index: number }> {
     let index = 0;
+    let measured = 0;
     try {
       for await (const { image, depth } of recording.frames()) {
         if (index >= end) break;
-        if (index >= first && depth) yield { index, width, height, intrinsics, image, depth };
+        const isLeftOut = withoutEvery !== undefined && depth !== undefined && measured++ % withoutEvery === 0;
+        if (index >= first && depth && !isLeftOut) yield { index, width, height, intrinsics, image, depth };
         index++;
       }
     } finally {

@@ -30,6 +30,8 @@ const measureSchema = z.strictObject({
   /** Recording with measured depth. */
   dataset: z.string(),
   part: z.enum(['all', 'train', 'heldOut']).default('all'),
+  /** Leaves out the frames whose depth `data.depth_every` of this number gives to training. */
+  without_every: z.int().min(2).optional(),
   min_depth: z.number().positive().optional(),
   max_depth: z.number().positive().optional(),
   crop: z.enum(['garg', 'none']).default('garg'),
@@ -49,7 +51,7 @@ const claimSchema = z.strictObject({
 });
 
 /** Known of every trained variant, besides what the study measures and logs. */
-const RUN_FIGURES = ['parameters', 'steps', 'ms per step'] as const;
+const RUN_FIGURES = ['parameters', 'steps'] as const;
 export type RunFigure = (typeof RUN_FIGURES)[number];
 
 const studySchema = z.strictObject({

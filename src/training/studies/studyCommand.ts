@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { replaceBetween } from '../../markdown';
 import { writeFileAtomically } from '../../model/safetensors';
 import { packageRoot } from '../../paths';
+import { positiveInteger } from '../flags';
 import { resultSections, STUDY_MARKS } from './resultTable';
 import { runStudy } from './runStudy';
 import { readResults, readStudy, RESULTS_FOLDER, STUDIES_FOLDER, studyNames } from './study';
@@ -13,6 +14,7 @@ interface StudyFlags {
   data?: string;
   out: string;
   only?: string[];
+  threads?: number;
 }
 
 /** Where this project's evaluation data lies beside its clone; see test/. */
@@ -29,11 +31,12 @@ export function registerStudy(program: Command): void {
     .option('--data <dir>', 'folder of the recordings that the study names (default: DEPTHGRAD_SHARED_DATA)')
     .option('--out <dir>', 'folder of the runs', join('runs', 'studies'))
     .option('--only <variants...>', 'these variants alone; nothing is recorded then')
-    .action(async (name: string, { data = defaultData(), out, only }: StudyFlags) => {
+    .option('--threads <n>', 'of each training, in place of the recipe’s', positiveInteger)
+    .action(async (name: string, { data = defaultData(), out, only, threads }: StudyFlags) => {
       const path = join(packageRoot(), STUDIES_FOLDER, `${name}.yaml`);
       if (!existsSync(path)) throw new Error(`no study ${path}; there are ${studyNames().join(', ')}`);
       const study = readStudy(path);
-      const result = await runStudy(study, { out, data, only });
+      const result = await runStudy(study, { out, data, only, threads });
       console.log(resultSections([result]));
       if (only) return;
       const file = join(packageRoot(), RESULTS_FOLDER, `${name}.json`);

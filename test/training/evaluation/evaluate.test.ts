@@ -80,9 +80,11 @@ test('a dataset gives the frames that have depth, in the scale its calib.yaml st
 
 test('a part of a recording is the one that a recipe trains on, or the fifth that none does', async () => {
   const path = await makeDataset('parts', 20, 12, () => 1000, 9); // ten pictures, the last without depth
-  const frames = async (part: DatasetPart): Promise<number> =>
-    (await evaluatePredictor(constantPredictor, path, { part, crop: 'none' })).frames;
+  const frames = async (part: DatasetPart, withoutEvery?: number): Promise<number> =>
+    (await evaluatePredictor(constantPredictor, path, { part, withoutEvery, crop: 'none' })).frames;
   expect([await frames('all'), await frames('train'), await frames('heldOut')]).toEqual([9, 8, 1]);
+  // Without frames 0, 4 and 8.
+  expect([await frames('all', 4), await frames('train', 4)]).toEqual([6, 6]);
 });
 
 test('any layout with depth is measured: a TUM RGB-D recording', async () => {
