@@ -19,11 +19,16 @@ export interface SfmLearnerConfig {
   gradientDecoder?: boolean;
   /** What its losses make that decoder estimate: CH-001's edge filter of depth in metres, or forward differences of log-disparity. */
   gradientOf?: 'depth' | 'log_disparity';
+  /**
+   * Metres in the unit that the paper's ranges are for; 1 is the paper's. Its depths begin at 0.2 units and its translations are hundredths
+   * of one, which photometric training fits the world to; true depths and speeds of roads fit them at some 20 m.
+   */
+  unit?: number;
 }
 
 /** What is estimated of a single image. */
 export interface SfmLearnerDepth {
-  /** 1/Z, 0.01 .. 10.01, finest first, [b,h/2^s,w/2^s,1]. */
+  /** 1/Z, (0.01 .. 10.01) / unit, finest first, [b,h/2^s,w/2^s,1]. */
   disparities: tf.Tensor4D[];
   /** Of the gradient decoder where there is one: of what quantity, its loss decides (CH-001: of depth in metres), [b,h,w,2]. */
   gradient?: tf.Tensor4D;
@@ -101,7 +106,7 @@ function buildDecoder(
 }
 
 /** Image -> disparities, finest first, then the gradient where there is a decoder for it. */
-function buildDepth(builder: NetworkBuilder, wide: Wide, gradientDecoder: boolean): tf.LayersModel {
+function buildDepth(builder: NetworkBuilder, wide: Wide, gradientDecoder: boolean, unit: number): tf.LayersModel {
   const image = tf.input({ shape: [null, null, 3], name: 'disparity/image' });
   const maps = buildEncoder(builder, wide, image);
   const outputs: tf.SymbolicTensor[] = [];
@@ -111,7 +116,10 @@ function buildDepth(builder: NetworkBuilder, wide: Wide, gradientDecoder: boolea
       if (stage > scales) return;
       const raw = builder.conv(x, `disparity/head${stage}`, 1, { kernel: 3, gain: 0.1 });
       const share = tf.layers.activation({ name: `disparity/sigmoid${stage}`, activation: 'sigmoid' }).apply(raw);
-      const range = new Affine(`disparity/range${stage}`, { scale: disparityScale, offset: minDisparity });
+      const range = new Affine(`disparity/range${stage}`, {
+        scale: disparityScale / unit,
+        offset: minDisparity / unit,
+      });
       outputs.unshift(range.apply(share) as tf.SymbolicTensor);
     },
   });
@@ -124,7 +132,7 @@ function buildDepth(builder: NetworkBuilder, wide: Wide, gradientDecoder: boolea
 }
 
 /** Target, previous and next image as nine channels -> twelve pose numbers, mask logits finest first. */
-function buildPose(builder: NetworkBuilder, wide: Wide): tf.LayersModel {
+function buildPose(builder: NetworkBuilder, wide: Wide, unit: number): tf.LayersModel {
   const images = tf.input({ shape: [null, null, 9], name: 'pose/images' });
   const maps = [new Affine('pose/normalise', centred).apply(images) as tf.SymbolicTensor];
   poseChannels.forEach((channels, i) => {
@@ -133,7 +141,10 @@ function buildPose(builder: NetworkBuilder, wide: Wide): tf.LayersModel {
   });
   let pose = builder.conv(maps[poseChannels.length], 'pose/head', 12, { kernel: 1, gain: 0.1 });
   pose = new SpatialMean('pose/mean').apply(pose) as tf.SymbolicTensor;
-  pose = new Affine('pose/scale', { scale: poseScale, offset: 0 }).apply(pose) as tf.SymbolicTensor;
+  const [t, r] = [poseScale * unit, poseScale];
+  pose = new Affine('pose/scale', { scale: [t, t, t, r, r, r, t, t, t, r, r, r], offset: 0 }).apply(
+    pose,
+  ) as tf.SymbolicTensor;
   const masks: tf.SymbolicTensor[] = [];
   let x = maps[maskChannels.length];
   maskChannels.forEach((channels, i) => {
@@ -157,12 +168,12 @@ export class SfmLearnerNetwork implements GraphSource {
   readonly #gradientOf: 'depth' | 'log_disparity';
   readonly #variables: ReadonlyMap<string, tf.Variable>;
 
-  constructor({ seed, widthFactor = 1, gradientDecoder = false, gradientOf = 'depth' }: SfmLearnerConfig) {
+  constructor({ seed, widthFactor = 1, gradientDecoder = false, gradientOf = 'depth', unit = 1 }: SfmLearnerConfig) {
     this.#gradientOf = gradientOf;
     const wide: Wide = (channels) => Math.max(1, Math.round(channels * widthFactor));
     const builder = new NetworkBuilder();
-    this.#depth = buildDepth(builder, wide, gradientDecoder);
-    this.#pose = buildPose(builder, wide);
+    this.#depth = buildDepth(builder, wide, gradientDecoder, unit);
+    this.#pose = buildPose(builder, wide, unit);
     this.#variables = collectVariables([this.#depth, this.#pose]);
     startVariables(this.#variables, builder, seed);
   }

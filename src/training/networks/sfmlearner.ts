@@ -15,6 +15,8 @@ const schema = z.strictObject({
   gradient_decoder: z.boolean().default(false),
   /** What the losses make it estimate: CH-001's edge filter of depth in metres, or forward differences of log-disparity. */
   gradient_of: z.enum(['depth', 'log_disparity']).default('depth'),
+  /** Metres in the unit of the paper's ranges of depth and translation; 1 is the paper's. */
+  unit: z.number().positive().default(1),
 });
 
 function asEstimate({ disparities, gradient }: SfmLearnerDepth): DepthEstimate {
@@ -59,6 +61,6 @@ class TrainedSfmLearner implements TrainedNetwork {
 
 export const sfmlearner = networkKind(
   schema,
-  ({ width_factor: widthFactor, gradient_decoder: gradientDecoder, gradient_of: gradientOf }, { seed }) =>
-    new TrainedSfmLearner(new SfmLearnerNetwork({ seed, widthFactor, gradientDecoder, gradientOf })),
+  ({ width_factor: widthFactor, gradient_decoder: gradientDecoder, gradient_of: gradientOf, unit }, { seed }) =>
+    new TrainedSfmLearner(new SfmLearnerNetwork({ seed, widthFactor, gradientDecoder, gradientOf, unit })),
 );
