@@ -103,7 +103,8 @@ async function trainVariant(
     .update(document.toString({ lineWidth: 0 }))
     .digest('hex')
     .slice(0, 8);
-  document.set('threads', threads ?? recipeThreads);
+  const count = threads ?? recipeThreads;
+  if (count !== undefined) document.set('threads', count);
   const run = join(out, `${basename(recipe ?? study.recipe, '.yaml')}-${key}`);
   mkdirSync(run, { recursive: true });
   const file = `${run}.yaml`;
