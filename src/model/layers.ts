@@ -3,6 +3,7 @@
  * exactly these layer kinds, so a network made through `NetworkBuilder` can always be exported.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import './reluGradient';
 
 export type Activation = 'linear' | 'relu' | 'relu6';
 
