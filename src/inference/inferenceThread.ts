@@ -2,6 +2,7 @@
  * The worker thread behind InferenceWorker: owns the onnxruntime sessions (whose `run` blocks its thread) and the rolling
  * feature window, that is, the encoder's features of the frame before. Depth is reported before the ego-motion is computed.
  */
+import { onnx } from 'onnx-proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parentPort, workerData } from 'node:worker_threads';
 import {
@@ -9,10 +10,12 @@ import {
   type EgoMotion,
   type ExecutionProvider,
   type InferRequest,
+  type PrimeRequest,
   type ThreadReport,
+  type ThreadRequest,
   type ThreadStart,
 } from './protocol';
-import { splitModel } from './splitModel';
+import { featuresDigest, splitModel } from './splitModel';
 
 const { modelPath, modelBytes, description, executionProvider, threads, stop } = workerData as ThreadStart;
 const { height, width, featureHeight, featureWidth, featureChannels, intrinsicsChannel } = description;
@@ -68,13 +71,16 @@ interface Sessions {
   /** Undefined where the graph runs as a whole. */
   motion: InferenceSession | undefined;
   provider: ExecutionProvider;
+  featuresDigest: string;
 }
 
 async function openSessions(): Promise<Sessions> {
-  const parts = splitModel(modelBytes);
+  const model = onnx.ModelProto.decode(modelBytes);
+  const parts = splitModel(model);
   const { session: depth, provider } = await openSession(parts?.depth ?? modelBytes);
   // A thousand operations on little data: one thread of the CPU is the fastest place for them, whatever runs the depth.
-  return { depth, motion: parts && (await createSession(parts.motion, 'cpu', 1)), provider };
+  const motion = parts && (await createSession(parts.motion, 'cpu', 1));
+  return { depth, motion, provider, featuresDigest: featuresDigest(model) };
 }
 
 function checkContract({ depth, motion }: Sessions): void {
@@ -167,6 +173,20 @@ async function main(): Promise<void> {
     }
   }
 
+  async function prime({ features, image }: PrimeRequest): Promise<void> {
+    previousFeatures = features && new Tensor('float32', features, featureShape);
+    if (!image) return;
+    const outputs = await sessions.depth.run({
+      image: new Tensor('uint8', image, [1, height, width, 3]),
+      previous_features: noFeatures,
+    });
+    for (const name of ['depth', 'features']) {
+      const bad = floats(outputs, name).findIndex((value) => !Number.isFinite(value));
+      if (bad >= 0) throw new Error(`${name}[${bad}] is ${floats(outputs, name)[bad]} on a frame of the camera`);
+    }
+    previousFeatures = outputs['features'] as Tensor;
+  }
+
   // The first run allocates and is several times slower; done here, no camera frame waits for it.
   const nothing = { image: new Uint8Array(height * width * 3), previous_features: noFeatures };
   const first = await sessions.depth.run({
@@ -179,22 +199,31 @@ async function main(): Promise<void> {
   }
   if (Atomics.load(stopped, 0) === 1) return;
 
-  let lastRun = Promise.resolve(); // a frame may come while the one before is at its ego-motion: it waits here
-  parentPort!.on('message', (request: InferRequest | typeof CLOSE) => {
-    if (request === CLOSE) {
-      parentPort!.close();
-      return;
-    }
-    lastRun = lastRun
-      .then(() => infer(request))
-      .catch((error: Error) => {
+  async function answer(request: ThreadRequest): Promise<void> {
+    if (request.kind === 'features') {
+      const features = (previousFeatures?.data as Float32Array<ArrayBuffer> | undefined)?.slice();
+      report({ kind: 'features', features }, features ? [features.buffer] : []);
+    } else if (request.kind === 'prime') {
+      await prime(request).then(
+        () => report({ kind: 'primed' }),
+        (error: Error) => report({ kind: 'prime failed', text: `model file ${modelPath}: ${error.message}` }),
+      );
+    } else {
+      await infer(request).catch((error: Error) => {
         previousFeatures = undefined;
         report({ kind: 'depth failed', image: request.image, text: `model file ${modelPath}: ${error.message}` }, [
           request.image.buffer as ArrayBuffer,
         ]);
       });
+    }
+  }
+
+  let lastRun = Promise.resolve(); // a frame may come while the one before is at its ego-motion: it waits here
+  parentPort!.on('message', (request: ThreadRequest | typeof CLOSE) => {
+    if (request === CLOSE) parentPort!.close();
+    else lastRun = lastRun.then(() => answer(request));
   });
-  report({ kind: 'ready', executionProvider: sessions.provider });
+  report({ kind: 'ready', executionProvider: sessions.provider, featuresDigest: sessions.featuresDigest });
 }
 
 function reportMotion(motion: EgoMotion | undefined): void {

@@ -1,21 +1,21 @@
-import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { ModelFileError, readModelFile, type ModelDescription } from './modelFile';
+import { ModelFileError, readModelFile, type ModelDescription, type ModelFile } from './modelFile';
 import {
   CLOSE,
   type DepthMaps,
   type EgoMotion,
   type ExecutionProvider,
   type InferRequest,
+  type PrimeRequest,
   type ThreadReport,
+  type ThreadRequest,
   type ThreadStart,
 } from './protocol';
+import { threadFile } from './threadFile';
 
-export type { DepthMaps, EgoMotion, ExecutionProvider } from './protocol';
+export type { DepthMaps, EgoMotion, ExecutionProvider, InferRequest } from './protocol';
 
-export interface InferenceWorkerOptions {
-  readonly modelPath: string;
+export interface SessionOptions {
   /** Where it is not to be had: one call of onWarning, then the CPU. Default cpu. */
   readonly executionProvider?: ExecutionProvider;
   /** Threads of one run, at least 1. Default 2. */
@@ -23,6 +23,10 @@ export interface InferenceWorkerOptions {
   readonly onWarning?: (text: string) => void;
   /** Gives the start up: it rejects as soon as the thread has ended. */
   readonly signal?: AbortSignal;
+}
+
+export interface InferenceWorkerOptions extends SessionOptions {
+  readonly modelPath: string;
 }
 
 /**
@@ -45,16 +49,21 @@ export class InferenceWorker {
   readonly model: ModelDescription;
   /** The one in use, after any fall back to the CPU. */
   readonly executionProvider: ExecutionProvider;
+  /** Models that agree in it understand each other's features. */
+  readonly featuresDigest: string;
   readonly #thread: Worker;
   #depth: Waiting<Answer> | undefined;
   #motion: Waiting<EgoMotion | undefined> | undefined;
+  #features: Waiting<Float32Array | undefined> | undefined;
+  #primed: Waiting<void> | undefined;
   #ended: Error | undefined;
   #exited = false;
 
-  private constructor(thread: Worker, model: ModelDescription, executionProvider: ExecutionProvider) {
+  private constructor(thread: Worker, model: ModelDescription, ready: Ready) {
     this.#thread = thread;
     this.model = model;
-    this.executionProvider = executionProvider;
+    this.executionProvider = ready.executionProvider;
+    this.featuresDigest = ready.featuresDigest;
     thread.on('message', (message: ThreadReport) => this.#receive(message));
     thread.on('error', (error) => this.#end(error));
     thread.on('exit', (code) => {
@@ -64,36 +73,40 @@ export class InferenceWorker {
   }
 
   /** Reads and checks the model, starts the thread and waits until the first run is done. Throws ModelFileError. */
-  static async start(options: InferenceWorkerOptions): Promise<InferenceWorker> {
-    const { modelPath, executionProvider = 'cpu', threads = 2, onWarning = () => undefined, signal } = options;
-    const file = await readModelFile(modelPath);
+  static async start({ modelPath, ...options }: InferenceWorkerOptions): Promise<InferenceWorker> {
+    return InferenceWorker.startWith(await readModelFile(modelPath), options);
+  }
+
+  /** As `start`, with a model that has been read and checked before. */
+  static async startWith(file: ModelFile, options: SessionOptions = {}): Promise<InferenceWorker> {
+    const { executionProvider = 'cpu', threads = 2, onWarning = () => undefined, signal } = options;
     signal?.throwIfAborted();
     const stop = new SharedArrayBuffer(4);
     const start: ThreadStart = {
-      modelPath,
+      modelPath: file.path,
       modelBytes: file.bytes,
       description: file.description,
       executionProvider,
       threads,
       stop,
     };
-    const thread = new Worker(threadFile(), { workerData: start });
+    const thread = new Worker(threadFile('inferenceThread'), { workerData: start });
     signal?.addEventListener('abort', () => Atomics.store(new Int32Array(stop), 0, 1));
-    const provider = await new Promise<ExecutionProvider>((resolve, reject) => {
+    const ready = await new Promise<Ready>((resolve, reject) => {
       thread.on('message', (message: ThreadReport) => {
         if (message.kind === 'warning') onWarning(message.text);
-        else if (message.kind === 'ready') resolve(message.executionProvider);
+        else if (message.kind === 'ready') resolve(message);
         else if (message.kind === 'failed') reject(new ModelFileError(message.text));
       });
       thread.once('error', reject);
       thread.once('exit', (code) =>
-        reject(new Error(`the inference thread ended while loading ${modelPath} (exit code ${code})`)),
+        reject(new Error(`the inference thread ended while loading ${file.path} (exit code ${code})`)),
       );
     }).catch(async (error: Error) => {
       await thread.terminate();
       throw error;
     });
-    return new InferenceWorker(thread, file.description, provider);
+    return new InferenceWorker(thread, file.description, ready);
   }
 
   /** True once the thread is closed or gone: no later call of infer can succeed. */
@@ -110,8 +123,33 @@ export class InferenceWorker {
     if (this.#depth) return Promise.reject(new Error('infer: the frame before is still in the network'));
     return new Promise((resolve, reject) => {
       this.#depth = { resolve, reject };
-      this.#thread.postMessage(request, [request.image.buffer as ArrayBuffer]);
+      this.#post({ kind: 'infer', ...request }, [request.image.buffer as ArrayBuffer]);
     });
+  }
+
+  /** A copy of the features that the next frame would be compared with, float32 [h/8][w/8][C]; undefined where it would be with none. */
+  features(): Promise<Float32Array | undefined> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#features = { resolve, reject };
+      this.#post({ kind: 'features' });
+    });
+  }
+
+  /**
+   * Sets what the next frame is compared with: the features of a model that agrees in `featuresDigest`, or those computed here of an image of the
+   * network's size, or nothing. Rejects where the network's answer for the image is not finite.
+   */
+  prime(what: Omit<PrimeRequest, 'kind'>): Promise<void> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#primed = { resolve, reject };
+      this.#post({ kind: 'prime', ...what });
+    });
+  }
+
+  #post(request: ThreadRequest, transfer: ArrayBuffer[] = []): void {
+    this.#thread.postMessage(request, transfer);
   }
 
   /** Ends the thread, after the run in work; an answer not yet given is given up: its promise rejects. */
@@ -137,6 +175,12 @@ export class InferenceWorker {
       motion?.resolve(message.motion);
     } else if (message.kind === 'motion failed') {
       motion?.reject(new Error(message.text));
+    } else if (message.kind === 'features') {
+      this.#features?.resolve(message.features);
+    } else if (message.kind === 'primed') {
+      this.#primed?.resolve();
+    } else if (message.kind === 'prime failed') {
+      this.#primed?.reject(new Error(message.text));
     }
   }
 
@@ -144,6 +188,8 @@ export class InferenceWorker {
     this.#ended ??= reason;
     this.#depth?.reject(this.#ended);
     this.#motion?.reject(this.#ended);
+    this.#features?.reject(this.#ended);
+    this.#primed?.reject(this.#ended);
     this.#depth = undefined;
   }
 }
@@ -153,18 +199,12 @@ interface Waiting<T> {
   reject: (error: Error) => void;
 }
 
+type Ready = Extract<ThreadReport, { kind: 'ready' }>;
+
 export interface Answer {
   readonly maps: DepthMaps;
   /** The request's buffer, to be used again. */
   readonly image: Uint8Array;
   /** Undefined where it was not wanted or there was no frame before. Rejects where that run failed or the worker was closed. */
   readonly egoMotion: Promise<EgoMotion | undefined>;
-}
-
-/** The compiled thread: beside this file in dist/, or, when this file is run from source by a test, its place in dist/. */
-function threadFile(): string {
-  const beside = join(__dirname, 'inferenceThread.js');
-  if (existsSync(beside)) return beside;
-  const root = join(__dirname, '..', '..');
-  return join(root, 'dist', relative(root, __dirname), 'inferenceThread.js');
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { protobufFields } from './protobuf';
 
 /** What a depthgrad ONNX file says about itself (docs/architecture.md, graph contract). Sizes in pixels and cells. */
 export interface ModelDescription {
@@ -12,6 +13,8 @@ export interface ModelDescription {
   readonly featureHeight: number;
   readonly featureWidth: number;
   readonly featureChannels: number;
+  /** What kind of network, and on which encoder: `depthgrad lite0`. */
+  readonly network: string;
   /** First of the four channels in which the graph takes fx, fy, cx, cy (first cell); undefined where it does not. */
   readonly intrinsicsChannel?: number;
 }
@@ -74,6 +77,7 @@ export function describeModel(path: string, bytes: Uint8Array): ModelDescription
     name: metadata.get('name') ?? 'unnamed',
     version: metadata.get('version') ?? '0',
     sha256: createHash('sha256').update(bytes).digest('hex'),
+    network: `${metadata.get('network') ?? 'depthgrad'} ${metadata.get('encoder') ?? 'none'}`,
     height: size('height'),
     width: size('width'),
     featureHeight: size('feature_height'),
@@ -83,7 +87,8 @@ export function describeModel(path: string, bytes: Uint8Array): ModelDescription
   };
 }
 
-const METADATA_PROPS = 14; // ModelProto.metadata_props, repeated StringStringEntryProto { key = 1; value = 2 } (onnx.proto3)
+/** ModelProto.metadata_props, repeated StringStringEntryProto { key = 1; value = 2 } (onnx.proto3). */
+export const METADATA_PROPS = 14;
 
 /**
  * metadata_props of an ONNX file, by a walk over ModelProto's outermost fields: the weights are stepped over, not
@@ -102,45 +107,4 @@ export function readOnnxMetadata(bytes: Uint8Array): Map<string, string> {
     metadata.set(key, value);
   }
   return metadata;
-}
-
-interface ProtobufField {
-  readonly number: number;
-  /** Set for length-delimited fields only. */
-  readonly content?: Uint8Array;
-}
-
-function* protobufFields(bytes: Uint8Array): Generator<ProtobufField> {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let factor = 1; ; factor *= 128) {
-      if (at >= bytes.length) throw new Error(`ends inside a number at byte ${at}`);
-      if (factor > 2 ** 63) throw new Error(`bad number at byte ${at}`);
-      const byte = bytes[at++];
-      value += (byte & 127) * factor;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < bytes.length) {
-    const start = at;
-    const tag = varint();
-    const number = Math.floor(tag / 8);
-    const wireType = tag % 8;
-    let length: number;
-    if (wireType === 0) {
-      varint();
-      yield { number };
-      continue;
-    } else if (wireType === 1) length = 8;
-    else if (wireType === 2) length = varint();
-    else if (wireType === 5) length = 4;
-    else throw new Error(`unknown wire type ${wireType} at byte ${start}`);
-    if (number === 0) throw new Error(`field number 0 at byte ${start}`);
-    if (at + length > bytes.length) {
-      throw new Error(`the field at byte ${start} needs ${length} bytes, ${bytes.length - at} are left`);
-    }
-    yield wireType === 2 ? { number, content: bytes.subarray(at, at + length) } : { number };
-    at += length;
-  }
 }

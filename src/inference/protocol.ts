@@ -28,6 +28,24 @@ export interface InferRequest {
   readonly intrinsics?: readonly [number, number, number, number];
 }
 
+/** Asks for a copy of the features that the next frame would be compared with. */
+export interface FeaturesRequest {
+  readonly kind: 'features';
+}
+
+/**
+ * Sets what the next frame is compared with: the given features, those that the network itself computes of an image, or, with neither, nothing.
+ */
+export interface PrimeRequest {
+  readonly kind: 'prime';
+  /** float32 [h/8][w/8][C] */
+  readonly features?: Float32Array;
+  /** uint8 [height][width][3] rgb */
+  readonly image?: Uint8Array;
+}
+
+export type ThreadRequest = ({ readonly kind: 'infer' } & InferRequest) | FeaturesRequest | PrimeRequest;
+
 /** The first half of the network's answer for one frame, float32; shapes as in the graph contract without the leading 1. */
 export interface DepthMaps {
   /** [height][width], along Z, the model's own scale. */
@@ -51,10 +69,15 @@ export interface EgoMotion {
 
 export type ThreadReport =
   | { readonly kind: 'warning'; readonly text: string }
-  | { readonly kind: 'ready'; readonly executionProvider: ExecutionProvider }
+  | { readonly kind: 'ready'; readonly executionProvider: ExecutionProvider; readonly featuresDigest: string }
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'depth'; readonly image: Uint8Array; readonly maps: DepthMaps }
   | { readonly kind: 'depth failed'; readonly image: Uint8Array; readonly text: string }
   /** Follows every 'depth'; without a motion where none was wanted or there was no frame before. */
   | { readonly kind: 'motion'; readonly motion: EgoMotion | undefined }
-  | { readonly kind: 'motion failed'; readonly text: string };
+  | { readonly kind: 'motion failed'; readonly text: string }
+  /** Answers a FeaturesRequest; without features where the next frame would be compared with nothing. */
+  | { readonly kind: 'features'; readonly features: Float32Array | undefined }
+  /** Answers a PrimeRequest. */
+  | { readonly kind: 'primed' }
+  | { readonly kind: 'prime failed'; readonly text: string };

@@ -2,6 +2,7 @@
  * One model file as two graphs, so that the depth can leave before the ego-motion is computed: `ego_motion` follows from the outputs
  * `depth` and `features` and the input `previous_features` alone (docs/architecture.md, graph contract).
  */
+import { createHash } from 'node:crypto';
 import { onnx } from 'onnx-proto';
 
 export interface SplitModel {
@@ -15,8 +16,7 @@ const MOTION_OUTPUT = 'ego_motion';
 const MOTION_INPUTS: ReadonlySet<string> = new Set(['depth', 'features', 'previous_features']);
 
 /** @returns undefined where `ego_motion` reads anything else: then the graph has to run as a whole */
-export function splitModel(bytes: Uint8Array): SplitModel | undefined {
-  const model = onnx.ModelProto.decode(bytes);
+export function splitModel(model: onnx.ModelProto): SplitModel | undefined {
   const { graph } = model;
   if (!graph?.node || !graph.output || !graph.input) return undefined;
   const inputs = new Set(graph.input.map(({ name }) => name));
@@ -51,6 +51,17 @@ export function splitModel(bytes: Uint8Array): SplitModel | undefined {
       graph.output.filter(({ name }) => name === MOTION_OUTPUT),
     ),
   };
+}
+
+/**
+ * Hex digest of all that `features` follows from. Two models that agree in it understand each other's features: those of a frame that one has seen
+ * can be the other's `previous_features`.
+ */
+export function featuresDigest({ graph }: onnx.ModelProto): string {
+  const node = nodesBehind(graph?.node ?? [], ['features'], new Set());
+  const read = new Set(node.flatMap(({ input }) => input ?? []));
+  const initializer = graph?.initializer?.filter(({ name }) => read.has(name ?? ''));
+  return createHash('sha256').update(onnx.GraphProto.encode({ node, initializer }).finish()).digest('hex');
 }
 
 /** The nodes that the named values follow from, in the graph's own (topological) order; the search ends at `given` values. */

@@ -1,10 +1,11 @@
 /** depth_node: camera images in; depth, gradient, confidence and ego-motion out. README has its topics and parameters. */
 import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { Subject } from 'rxjs';
-import { InferenceWorker } from '../inference/inferenceWorker';
+import { ModelHost } from '../inference/modelHost';
 import { declareDepthParameters, type DepthParameters } from './depthParameters';
 import { depthPipeline, type DepthPublishers } from './depthPipeline';
 import { DepthStatistics } from './depthStatistics';
+import { ModelUpdateReceiver, readPublicKey } from './modelUpdateReceiver';
 import { cameraInfoFault, cameraInfoOfImage, siblingCameraInfo } from './ros/cameraInfo';
 import { CdrWriter } from './ros/cdr';
 import { readCameraInfo, writeDiagnosticArray, type CameraInfoMessage } from './ros/messages';
@@ -24,25 +25,29 @@ async function main(): Promise<void> {
   node.spin();
 
   const stopping = new AbortController();
-  const starting = InferenceWorker.start({
+  const updates = new ModelUpdateReceiver(node);
+  const starting = ModelHost.start({
     modelPath: parameters.modelPath,
     executionProvider: parameters.executionProvider,
     threads: parameters.threads,
     onWarning: (text) => logger.warn(text),
     signal: stopping.signal,
+    maxUpdateBytes: parameters.modelUpdateMaxBytes,
+    publicKey: readPublicKey(parameters.modelUpdatePublicKeyPath),
+    onGivenUp: (outcome) => updates.report(outcome),
   });
   onEnd(async () => {
     stopping.abort();
     await starting.then(
-      (worker) => worker.close(),
+      (network) => network.close(),
       () => undefined,
     );
   });
-  const worker = await starting;
+  const network = await starting;
   if (isEnding()) return;
-  const { name, version, sha256, width, height } = worker.model;
+  const { name, version, sha256, width, height } = network.model;
   logger.info(
-    `model ${name} ${version} (${width}x${height}, ${worker.executionProvider}, sha256 ${sha256.slice(0, 12)}) from ${parameters.modelPath}`,
+    `model ${name} ${version} (${width}x${height}, ${network.executionProvider}, sha256 ${sha256.slice(0, 12)}) from ${parameters.modelPath}`,
   );
 
   const statistics = new DepthStatistics(performance.now());
@@ -59,7 +64,7 @@ async function main(): Promise<void> {
     images$,
     imageTopic: imageSubscription.topic,
     cameraInfo,
-    worker,
+    network,
     parameters,
     publishers,
     statistics,
@@ -67,7 +72,8 @@ async function main(): Promise<void> {
   }).subscribe({ error: fail });
   onEnd(() => running.unsubscribe());
 
-  publishDiagnostics(node, worker, statistics);
+  if (parameters.acceptModelUpdates) updates.receive(network);
+  publishDiagnostics(node, network, statistics, updates);
   logger.info(`ready: depth of ${imageSubscription.topic} on ${publishers.depth.topic}`);
 }
 
@@ -126,14 +132,20 @@ function subscribeCameraInfo(
   return () => latest;
 }
 
-function publishDiagnostics(node: RosNode, worker: InferenceWorker, statistics: DepthStatistics): void {
+function publishDiagnostics(
+  node: RosNode,
+  network: ModelHost,
+  statistics: DepthStatistics,
+  updates: ModelUpdateReceiver,
+): void {
   const publisher = node.createPublisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics');
   const cdr = new CdrWriter();
   let seconds = 0;
   const timer = setInterval(() => {
-    const model = { ...worker.model, provider: worker.executionProvider };
+    const model = { ...network.model, provider: network.executionProvider };
     const status = statistics.status(performance.now(), node.name(), model);
-    publisher.publish(writeDiagnosticArray(cdr.start(), { stamp: node.now().toMsg(), frameId: '' }, [status]).take());
+    const header = { stamp: node.now().toMsg(), frameId: '' };
+    publisher.publish(writeDiagnosticArray(cdr.start(), header, [status, updates.status(network)]).take());
     if (++seconds % 10 === 0) {
       const { frames_in, dropped, latency_p50_ms, latency_p95_ms } = status.values;
       node

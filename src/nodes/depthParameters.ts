@@ -68,6 +68,17 @@ export const DEPTH_PARAMETERS = {
     text: 'Quality of service of the publications.',
     choices: ['reliable', 'best_effort'],
   },
+  accept_model_updates: { value: true, text: 'Take new models while running: ~/model_update and ~/load_model.' },
+  model_update_max_bytes: {
+    value: 200_000_000,
+    integer: true,
+    range: [1, 2_000_000_000],
+    text: 'Model updates with as many bytes, or more, are refused.',
+  },
+  model_update_public_key: {
+    value: '',
+    text: 'Ed25519 public key file (PEM). Where there is one, model updates have to be signed with its private half.',
+  },
 } as const satisfies Record<string, ParameterSpec>;
 
 /** Values of depth_node's parameters; the live ones are read anew at each access. */
@@ -87,6 +98,10 @@ export interface DepthParameters {
   readonly imageReliability: Reliability;
   readonly imageQueueDepth: number;
   readonly publishReliability: Reliability;
+  readonly acceptModelUpdates: boolean;
+  readonly modelUpdateMaxBytes: number;
+  /** Empty: updates need no signature. */
+  readonly modelUpdatePublicKeyPath: string;
 }
 
 /** Declares all parameters on the node; throws ParameterError where one was given a value it must not have. */
@@ -121,5 +136,8 @@ export function declareDepthParameters(node: RosNode): DepthParameters {
     imageReliability: stringParameter(node, 'image_reliability') as Reliability,
     imageQueueDepth: numberParameter(node, 'image_queue_depth'),
     publishReliability: stringParameter(node, 'publish_reliability') as Reliability,
+    acceptModelUpdates: booleanParameter(node, 'accept_model_updates'),
+    modelUpdateMaxBytes: numberParameter(node, 'model_update_max_bytes'),
+    modelUpdatePublicKeyPath: stringParameter(node, 'model_update_public_key'),
   };
 }

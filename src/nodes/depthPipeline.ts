@@ -4,7 +4,8 @@
  */
 import { concatMap, filter, map, tap, type Observable } from 'rxjs';
 import { AreaResizer } from '../geometry/areaResize';
-import type { DepthMaps, EgoMotion, InferenceWorker } from '../inference/inferenceWorker';
+import type { DepthMaps, EgoMotion } from '../inference/inferenceWorker';
+import type { ModelHost } from '../inference/modelHost';
 import type { DepthParameters } from './depthParameters';
 import type { DepthStatistics } from './depthStatistics';
 import { egoMotionMessage, secondsBetween, unavailableEgoMotion } from './egoMotionMessage';
@@ -39,7 +40,7 @@ export interface DepthPipelineOptions {
   readonly imageTopic: string;
   /** The camera_info in force; undefined while none, or none usable, has come. */
   readonly cameraInfo: () => CameraInfoMessage | undefined;
-  readonly worker: InferenceWorker;
+  readonly network: ModelHost;
   readonly parameters: DepthParameters;
   readonly publishers: DepthPublishers;
   readonly statistics: DepthStatistics;
@@ -91,8 +92,8 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<unknown
 
 /** Image message to network size, straight from the message's bytes; undefined (and a warning) where it is no image. */
 function shrinkStage(options: DepthPipelineOptions, pool: Uint8Array[]) {
-  const { worker, parameters, statistics, log, imageTopic } = options;
-  const { width: outputWidth, height: outputHeight } = worker.model;
+  const { network, parameters, statistics, log, imageTopic } = options;
+  const { width: outputWidth, height: outputHeight } = network.model;
   let resizer: AreaResizer | undefined;
 
   return (message: Buffer): NetworkFrame | undefined => {
@@ -127,8 +128,8 @@ function rowsSeen(height: number, { imageRows }: DepthParameters): number {
 type InfoOfMaps = (frame: { width: number; height: number }) => CameraInfoMessage | undefined;
 
 /** Scales camera_info to the maps' size; made anew where it or the image's size is another one than before. */
-function mapCameraInfo({ worker, cameraInfo, parameters, log, imageTopic }: DepthPipelineOptions): InfoOfMaps {
-  const { width: mapWidth, height: mapHeight } = worker.model;
+function mapCameraInfo({ network, cameraInfo, parameters, log, imageTopic }: DepthPipelineOptions): InfoOfMaps {
+  const { width: mapWidth, height: mapHeight } = network.model;
   let scaled: { info: CameraInfoMessage; width: number; height: number; ofMaps: CameraInfoMessage } | undefined;
 
   return ({ width, height }) => {
@@ -150,7 +151,7 @@ function mapCameraInfo({ worker, cameraInfo, parameters, log, imageTopic }: Dept
 
 /** Frame through the network; decides whether it may be compared with the frame before. */
 function inferStage(
-  { worker, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
+  { network, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
   pool: Uint8Array[],
   infoOfMaps: InfoOfMaps,
 ) {
@@ -177,7 +178,7 @@ function inferStage(
       log.warn('black', `${imageTopic}: data is black; its depth is published as invalid (NaN)`);
       previous = undefined;
       pool.push(frame.image);
-      return { ...frame, ...nothingSeen(worker), previousStamp: undefined };
+      return { ...frame, ...nothingSeen(network), previousStamp: undefined };
     }
     const compare = comparable(frame);
     const previousStamp = compare ? previous?.header.stamp : undefined;
@@ -187,7 +188,7 @@ function inferStage(
       const intrinsics = k && ([k[0], k[4], k[2], k[5]] as const);
       const wantsMotion = k !== undefined && parameters.publishEgoMotion && publishers.egoMotion.subscriptionCount > 0;
       const request = { image: frame.image, forgetPrevious: !compare, wantsMotion, intrinsics };
-      const { maps, image, egoMotion } = await worker.infer(request);
+      const { maps, image, egoMotion } = await network.infer(request);
       pool.push(image);
       return {
         ...frame,
@@ -197,7 +198,7 @@ function inferStage(
       };
     } catch (error) {
       if (isEnding()) return undefined;
-      if (worker.hasEnded) throw error;
+      if (network.hasEnded) throw error;
       previous = undefined;
       statistics.failed++;
       log.warn('network', `network run failed: ${(error as Error).message}`);
@@ -221,8 +222,8 @@ function isBlack(image: Uint8Array): boolean {
   return true;
 }
 
-function nothingSeen(worker: InferenceWorker): Pick<DepthFrame, 'maps' | 'egoMotion'> {
-  const pixels = worker.model.height * worker.model.width;
+function nothingSeen(network: ModelHost): Pick<DepthFrame, 'maps' | 'egoMotion'> {
+  const pixels = network.model.height * network.model.width;
   const maps = {
     depth: new Float32Array(pixels).fill(NaN),
     gradient: new Float32Array(pixels * 2).fill(NaN),
@@ -235,10 +236,10 @@ function nothingSeen(worker: InferenceWorker): Pick<DepthFrame, 'maps' | 'egoMot
 
 /** One frame's answer as ROS messages, all with the image's own stamp and frame. */
 function publishStage(
-  { worker, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
+  { network, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
   infoOfMaps: InfoOfMaps,
 ) {
-  const { width: mapWidth, height: mapHeight } = worker.model;
+  const { width: mapWidth, height: mapHeight } = network.model;
   const cdr = new CdrWriter();
 
   /** A message is only built where somebody listens. */

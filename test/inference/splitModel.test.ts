@@ -1,3 +1,4 @@
+import { onnx } from 'onnx-proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { splitModel } from '../../src/inference/splitModel';
 import { DepthNetwork } from '../../src/model/network';
@@ -28,7 +29,7 @@ test('the two halves of an exported model give what the whole gives', async () =
   };
   const bytes = buildOnnx(network, description);
   network.dispose();
-  const parts = splitModel(bytes)!;
+  const parts = splitModel(onnx.ModelProto.decode(bytes))!;
   const [whole, depthPart, motionPart] = await Promise.all([bytes, parts.depth, parts.motion].map(open));
   expect(depthPart.outputNames).toEqual(whole.outputNames.filter((name) => name !== 'ego_motion'));
   expect([...motionPart.inputNames].sort()).toEqual(['depth', 'features', 'previous_features']);
@@ -51,6 +52,6 @@ test('the two halves of an exported model give what the whole gives', async () =
 });
 
 test('a model whose ego-motion reads the image itself is left whole', () => {
-  expect(splitModel(tinyModel())).toBeDefined();
-  expect(splitModel(tinyModel({ inseparable: true }))).toBeUndefined();
+  expect(splitModel(onnx.ModelProto.decode(tinyModel()))).toBeDefined();
+  expect(splitModel(onnx.ModelProto.decode(tinyModel({ inseparable: true })))).toBeUndefined();
 });

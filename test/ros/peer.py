@@ -1,25 +1,28 @@
 """
 The other end of the nodes under test: an ordinary rclpy process, driven by JSON lines on stdin, answering in JSON lines on stdout.
 
-Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic. Every message that comes in on a subscription is written out at once.
+Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic; latched_pub and latched_sub are transient local of depth 1. Every message that comes in on a subscription is written out at once.
 """
 
+import array
 import base64
 import json
 import sys
 import threading
+import time
 
 import numpy as np
 import rclpy
-from depthgrad.msg import DepthGradient, EgoMotion
+from depthgrad.msg import DepthGradient, EgoMotion, ModelAck, ModelUpdate
+from depthgrad.srv import LoadModel
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.executors import ExternalShutdownException
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
-TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray)}
+TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray, ModelAck, ModelUpdate)}
 output = threading.Lock()
 
 
@@ -46,7 +49,21 @@ def image_fields(image):
     }
 
 
+def ack_fields(ack):
+    return {
+        'stamp': stamp(ack.stamp),
+        'accepted': ack.accepted,
+        'reason': ack.reason,
+        'version': ack.version,
+        'sha256': ack.sha256,
+        'runningVersion': ack.running_version,
+        'runningSha256': ack.running_sha256,
+    }
+
+
 def fields(message):
+    if isinstance(message, ModelAck):
+        return ack_fields(message)
     if isinstance(message, Image):
         return image_fields(message)
     if isinstance(message, DiagnosticArray):
@@ -99,13 +116,17 @@ class Peer:
         self.subscribed = []
         qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
         best_effort = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+        latched = QoSProfile(
+            depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+        )
         for topic in topics:
             name, _, rest = topic.partition('=')
             kind, _, role = rest.partition(':')
-            if role == 'pub':
-                self.publishers[name] = self.node.create_publisher(TYPES[kind], name, qos)
+            if role in ('pub', 'latched_pub'):
+                profile = latched if role == 'latched_pub' else qos
+                self.publishers[name] = self.node.create_publisher(TYPES[kind], name, profile)
             else:
-                profile = best_effort if role == 'best_effort_sub' else qos
+                profile = {'best_effort_sub': best_effort, 'latched_sub': latched}.get(role, qos)
                 self.subscribed.append(name)
                 self.node.create_subscription(TYPES[kind], name, self.receive(name), profile)
 
@@ -134,6 +155,45 @@ class Peer:
             self.publishers[command['topic']].publish(image)
             image.header.stamp.nanosec += 1_000_000
         return {}
+
+    def image_stream(self, command):
+        """`count` images at `rate` per second, stamped by their place in the stream; answers at its end with the stamps."""
+        image = Image(
+            width=command['width'], height=command['height'], step=command['step'], encoding=command['encoding']
+        )
+        image.header.frame_id = command['frameId']
+        image.data = base64.b64decode(command['data'])
+        started, stamps = time.monotonic(), []
+        for number in range(command['count']):
+            time.sleep(max(0.0, started + number / command['rate'] - time.monotonic()))
+            nanoseconds = round(number * 1e9 / command['rate'])
+            image.header.stamp.sec, image.header.stamp.nanosec = 5000 + nanoseconds // 10**9, nanoseconds % 10**9
+            self.publishers[command['topic']].publish(image)
+            stamps.append(stamp(image.header.stamp))
+        return {'stamps': stamps}
+
+    def model_update(self, command):
+        """`path`: file with the bytes of `data`; `raw`: what is sent in the place of a message."""
+        publisher = self.publishers[command['topic']]
+        if 'raw' in command:
+            publisher.publish(base64.b64decode(command['raw']))
+            return {}
+        update = ModelUpdate(
+            kind=command['kind'],
+            version=command['version'],
+            sha256=command['sha256'],
+            parent_sha256=command['parentSha256'],
+            key_id=command['keyId'],
+        )
+        update.signature = base64.b64decode(command['signature'])
+        with open(command['path'], 'rb') as file:
+            update.data = array.array('B', file.read())
+        publisher.publish(update)
+        return {}
+
+    def load_model(self, command):
+        request = LoadModel.Request(path=command['path'], sha256=command.get('sha256', ''))
+        return {'ack': ack_fields(self.call(LoadModel, f"{command['node']}/load_model", request).ack)}
 
     def camera_info(self, command):
         info = CameraInfo(width=command['width'], height=command['height'], distortion_model='plumb_bob')

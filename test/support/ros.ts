@@ -37,7 +37,7 @@ export class NodeProcess {
   readonly #exit: Promise<number | null>;
   #exited = false;
 
-  constructor(name: 'depthNode' | 'replayNode', rosArguments: string[], env: NodeJS.ProcessEnv) {
+  constructor(name: 'depthNode' | 'replayNode' | 'modelSenderNode', rosArguments: string[], env: NodeJS.ProcessEnv) {
     const file = join(ROOT, 'dist', 'src', 'nodes', `${name}.js`);
     if (!existsSync(file)) throw new Error(`${file} is not there; run npm run build first`);
     this.#child = spawn(process.execPath, [file, '--ros-args', ...rosArguments], { env });
@@ -154,6 +154,11 @@ export class Peer {
   /** Messages that have come on a topic and were not taken out. */
   received(topic: string): PeerMessage[] {
     return this.#messages.filter((message) => message.topic === topic);
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#closed;
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,8 @@ export interface TinyModelOptions {
   metadata?: Record<string, string | undefined>;
   /** Metres of a white pixel. */
   metresAtWhite?: number;
+  /** What a white byte becomes in features, gradient and confidence. Default 1. */
+  white?: number;
   /** ego_motion reads the image and not the features: such a model cannot be run in two halves. Default false. */
   inseparable?: boolean;
 }
@@ -24,7 +26,7 @@ type Attribute = [name: string, value: number | number[]];
  * features = means of rgb / 255 over 8x8 blocks; ego_motion = (d, d / 10), d = mean over blocks of features - previous_features.
  */
 export function tinyModel(options: TinyModelOptions = {}): Uint8Array {
-  const { height = 64, width = 96, metresAtWhite = 100 } = options;
+  const { height = 64, width = 96, metresAtWhite = 100, white = 1 } = options;
   const [featureHeight, featureWidth] = [height / 8, width / 8];
   const scale = metresAtWhite / 3 / 255;
   const nodes = [
@@ -70,7 +72,7 @@ export function tinyModel(options: TinyModelOptions = {}): Uint8Array {
       name: 'tiny',
       node: nodes,
       initializer: [
-        { name: 'one_by_255', dataType: FLOAT, floatData: [1 / 255] },
+        { name: 'one_by_255', dataType: FLOAT, floatData: [white / 255] },
         { name: 'depth_scale', dataType: FLOAT, floatData: [scale] },
         { name: 'tenth', dataType: FLOAT, floatData: [0.1] },
         { name: 'channel_axis', dataType: INT64, dims: [1], int64Data: [3] },

@@ -49,6 +49,13 @@ export class CdrWriter {
     return this;
   }
 
+  /** A whole number from 0 to 2^53 - 1. */
+  uint64(value: number): this {
+    const at = this.#reserve(8, 8);
+    this.#buffer.writeBigUInt64LE(BigInt(value), at);
+    return this;
+  }
+
   int32(value: number): this {
     const at = this.#reserve(4, 4);
     this.#buffer.writeInt32LE(value, at);
@@ -134,6 +141,14 @@ export class CdrReader {
   uint32(): number {
     const at = this.#advance(4, 4);
     return this.#littleEndian ? this.#buffer.readUInt32LE(at) : this.#buffer.readUInt32BE(at);
+  }
+
+  /** Throws RangeError above 2^53 - 1, where numbers are no longer exact. */
+  uint64(): number {
+    const at = this.#advance(8, 8);
+    const value = this.#littleEndian ? this.#buffer.readBigUInt64LE(at) : this.#buffer.readBigUInt64BE(at);
+    if (value > Number.MAX_SAFE_INTEGER) throw new RangeError(`CDR number ${value} at byte ${at} is above 2^53 - 1`);
+    return Number(value);
   }
 
   int32(): number {

@@ -49,6 +49,12 @@ export interface RosNode {
     options: { qos?: object; isRaw: true },
     callback: (message: Buffer) => void,
   ): Subscription;
+  /** The response is what the callback gives; arrays of a request are plain ones. */
+  createService<Request extends object, Response extends object>(
+    type: string,
+    name: string,
+    callback: (request: Request) => Promise<Response>,
+  ): object;
   destroySubscription(subscription: Subscription): void;
   declareParameter(parameter: object, descriptor: object): RosParameter;
   getParameter(name: string): RosParameter;
@@ -95,11 +101,17 @@ function load(): Rclnodejs {
 }
 
 const KEEP_LAST = 1;
+const TRANSIENT_LOCAL = 1;
 const VOLATILE = 2;
 
 /** Keep-last, volatile quality of service; the numbers are rmw's. */
 export function qos(reliability: Reliability, depth: number): object {
   return new rclnodejs.QoS(KEEP_LAST, depth, reliability === 'reliable' ? 1 : 2, VOLATILE);
+}
+
+/** Reliable, and whoever comes later gets the last message too. */
+export function latchedQos(): object {
+  return new rclnodejs.QoS(KEEP_LAST, 1, 1, TRANSIENT_LOCAL);
 }
 
 type Overrides = Map<string, RosParameter>;

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import { onnx } from 'onnx-proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { alignmentLevels, alignPose, blockMeans } from '../../../src/geometry/alignment';
 import { forwardDifferences } from '../../../src/geometry/poisson';
@@ -160,7 +161,7 @@ test.each(Object.keys(networks).filter((name) => name !== 'depthgrad'))(
       if (!(error < 1e-4)) throw new Error(`${key} differs by ${error} of its size`);
     }
 
-    const parts = splitModel(bytes)!;
+    const parts = splitModel(onnx.ModelProto.decode(bytes))!;
     const [depthPart, motionPart] = [await open(parts.depth), await open(parts.motion)];
     const maps = await depthPart.run(inputs);
     const motion = await motionPart.run({ depth: maps.depth, features: maps.features, previous_features: features });

@@ -1,0 +1,49 @@
+import { Observable, Subject } from 'rxjs';
+import type { UpdateOutcome } from '../inference/modelHost';
+import type { ModelUpdate } from '../inference/modelUpdate';
+import { CdrWriter } from './ros/cdr';
+import { readModelAck, writeModelUpdate } from './ros/modelMessages';
+import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
+
+/**
+ * The other end of a depth_node's ~/model_update: publishes updates and hears the answers. A depth_node that starts later gets the last update, as long
+ * as this process lives; so updates are best made from the factory model, which every depth_node has.
+ *
+ * ```ts
+ * const sender = new ModelSender(node, '/depth_node');
+ * sender.acks$.subscribe(({ accepted, reason }) => ...);
+ * sender.send(packModelUpdate({ bytes, parent: factory, version: 1, privateKey }));
+ * ```
+ */
+export class ModelSender {
+  /** Answers to this and to other senders, the last one before the start included. */
+  readonly acks$: Observable<UpdateOutcome>;
+  readonly #node: RosNode;
+  readonly #updates: Publisher;
+
+  /** @param depthNode full name of the receiving node, `/depth_node` */
+  constructor(node: RosNode, depthNode: string) {
+    this.#node = node;
+    const acks$ = new Subject<UpdateOutcome>();
+    this.acks$ = acks$;
+    node.createSubscription(
+      'depthgrad/msg/ModelAck',
+      `${depthNode}/model_ack`,
+      { qos: latchedQos(), isRaw: true },
+      (message) => acks$.next(readModelAck(message)),
+    );
+    this.#updates = node.createPublisher('depthgrad/msg/ModelUpdate', `${depthNode}/model_update`, {
+      qos: latchedQos(),
+    });
+  }
+
+  /** How many nodes receive. */
+  get receivers(): number {
+    return this.#updates.subscriptionCount;
+  }
+
+  send(update: ModelUpdate): void {
+    // A writer of its own: kept for the next update, its buffer would hold a model's size for good.
+    this.#updates.publish(writeModelUpdate(new CdrWriter().start(), this.#node.now().toMsg(), update).take());
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * model_sender_node: sends one model file to a running depth_node, on this or another machine, waits for its answer and ends; code 0 where it was accepted.
+ *
+ *   node dist/src/nodes/modelSenderNode.js --ros-args -p model:=new.onnx -p parent:=models/default.onnx -p version:=1
+ */
+import { end, isEnding, onEnd } from './ros/endOnSignal';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readModelFile } from '../inference/modelFile';
+import { packModelUpdate } from '../inference/modelUpdate';
+import { packageRoot } from '../paths';
+import { ModelSender } from './modelSender';
+import {
+  declareParameters,
+  numberParameter,
+  ParameterError,
+  stringParameter,
+  type ParameterSpec,
+} from './ros/parameters';
+import { createNode, rclnodejs } from './ros/rclnodejs';
+
+export const MODEL_SENDER_PARAMETERS = {
+  model: { value: '', text: 'Path of the ONNX model to send.' },
+  parent: {
+    value: '',
+    text: "Path of the model it was made from: the one depth_node runs or started with. Empty: the package's models/default.onnx.",
+  },
+  version: { value: 1, integer: true, range: [1, 2 ** 53 - 1], text: 'Has to be above that of the update before.' },
+  private_key: { value: '', text: 'Ed25519 private key file (PEM) to sign with; empty: not signed.' },
+  depth_node: { value: '/depth_node', text: 'Full name of the node that is to run the model.' },
+} as const satisfies Record<string, ParameterSpec>;
+
+async function main(): Promise<void> {
+  rclnodejs.removeSignalHandlers();
+  await rclnodejs.init();
+  onEnd(() => rclnodejs.shutdown());
+  const node = createNode('model_sender_node');
+  declareParameters(node, MODEL_SENDER_PARAMETERS);
+  const modelPath = stringParameter(node, 'model');
+  if (modelPath === '') throw new ParameterError('parameter model: is empty; give the ONNX file to send');
+  const parentPath = stringParameter(node, 'parent') || join(packageRoot(), 'models', 'default.onnx');
+  const [{ bytes }, parent] = await Promise.all([readModelFile(modelPath), readModelFile(parentPath)]);
+  const version = numberParameter(node, 'version');
+  const privateKey = readPrivateKey(stringParameter(node, 'private_key'));
+  const update = packModelUpdate({ bytes, parent: parent.bytes, version, privateKey });
+
+  const depthNode = stringParameter(node, 'depth_node');
+  const sender = new ModelSender(node, depthNode);
+  sender.acks$.subscribe(({ accepted, reason, sha256, version }) => {
+    if (sha256 !== update.sha256 || version !== update.version || isEnding()) return;
+    const logger = node.getLogger();
+    if (accepted) logger.info(`${depthNode} runs ${modelPath} (version ${version})`);
+    else logger.error(`${depthNode} refused ${modelPath}: ${reason}`);
+    void end(accepted ? 0 : 1);
+  });
+  node.spin();
+  sender.send(update);
+  node.getLogger().info(`${update.data.length} bytes (${update.kind}) on ${depthNode}/model_update`);
+}
+
+function readPrivateKey(path: string): KeyObject | undefined {
+  if (path === '') return undefined;
+  try {
+    return createPrivateKey(readFileSync(path));
+  } catch (error) {
+    throw new ParameterError(`parameter private_key: ${path} holds no private key (${(error as Error).message})`);
+  }
+}
+
+main().catch((error: Error) => {
+  if (isEnding()) return;
+  process.stderr.write(`model_sender_node: ${error.message}\n`);
+  void end(1);
+});

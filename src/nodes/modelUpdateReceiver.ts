@@ -1,0 +1,142 @@
+/** depth_node's side of the hand-over: ~/model_update and ~/load_model in, ~/model_ack out, and what /diagnostics says of it. */
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Subject } from 'rxjs';
+import type { ModelHost, UpdateOutcome } from '../inference/modelHost';
+import { short } from '../inference/modelUpdate';
+import { latestOnly } from './latestOnly';
+import { CdrWriter } from './ros/cdr';
+import { isEnding } from './ros/endOnSignal';
+import type { DiagnosticStatus } from './ros/messages';
+import { readModelUpdate, writeModelAck } from './ros/modelMessages';
+import { ParameterError } from './ros/parameters';
+import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
+
+/** srv/LoadModel.srv; rclnodejs gives a uint64 as a bigint. */
+interface LoadModelRequest {
+  readonly path: string;
+  readonly sha256: string;
+  readonly version: bigint | number;
+  readonly parent_sha256: string;
+  readonly key_id: string;
+  readonly signature: ArrayLike<number>;
+}
+
+export class ModelUpdateReceiver {
+  readonly #node: RosNode;
+  readonly #acks: Publisher;
+  readonly #cdr = new CdrWriter();
+  #accepted = 0;
+  #refused = 0;
+  #lastRefusal = '';
+  /** Whether the last update is the one that was refused. */
+  #refusedLast = false;
+
+  constructor(node: RosNode) {
+    this.#node = node;
+    this.#acks = node.createPublisher('depthgrad/msg/ModelAck', '~/model_ack', { qos: latchedQos() });
+  }
+
+  /** Takes updates from now on. One is in work at a time; of those that come meanwhile the newest waits. */
+  receive(network: ModelHost): void {
+    const refuse = (reason: string): void => {
+      const running = { runningVersion: network.version, runningSha256: network.model.sha256 };
+      this.report({ accepted: false, reason, version: 0, sha256: '', ...running });
+    };
+    const messages$ = new Subject<Buffer>();
+    messages$
+      .pipe(
+        latestOnly(
+          async (message) => {
+            try {
+              this.report(await network.update(readModelUpdate(message)));
+            } catch (error) {
+              refuse(`not a ModelUpdate: ${(error as Error).message}`);
+            }
+          },
+          () => refuse('a newer update came before this one was looked at'),
+        ),
+      )
+      .subscribe();
+    this.#node.createSubscription(
+      'depthgrad/msg/ModelUpdate',
+      '~/model_update',
+      { qos: latchedQos(), isRaw: true },
+      (message) => messages$.next(message),
+    );
+    this.#node.createService('depthgrad/srv/LoadModel', '~/load_model', async (request: LoadModelRequest) => {
+      const { path, sha256, parent_sha256: parentSha256, key_id: keyId } = request;
+      const signature = Uint8Array.from(request.signature);
+      const wanted = { sha256, version: Number(request.version), parentSha256, keyId, signature };
+      const outcome = await network.load(path, wanted);
+      this.report(outcome);
+      return { ack: ackFields(this.#node, outcome) };
+    });
+  }
+
+  /** Acknowledges, counts and logs. */
+  report(outcome: UpdateOutcome): void {
+    if (isEnding()) return;
+    const { accepted, reason, version, sha256 } = outcome;
+    this.#refusedLast = !accepted;
+    if (accepted) {
+      this.#accepted++;
+      this.#node.getLogger().info(`model update ${version} (sha256 ${short(sha256)}) runs`);
+    } else {
+      this.#refused++;
+      this.#lastRefusal = `update ${version}: ${reason}`;
+      this.#node.getLogger().warn(`~/model_update: update ${version} refused: ${reason}`);
+    }
+    this.#acks.publish(writeModelAck(this.#cdr.start(), this.#node.now().toMsg(), outcome).take());
+  }
+
+  /** State for /diagnostics. */
+  status(network: ModelHost): DiagnosticStatus {
+    const { name, version, sha256 } = network.model;
+    return {
+      level: this.#refusedLast ? 1 : 0,
+      name: `${this.#node.name()}: Model`,
+      message: this.#refusedLast ? `refused ${this.#lastRefusal}` : `update ${network.version} runs`,
+      hardwareId: name,
+      values: {
+        model_version: version,
+        model_sha256: sha256,
+        update_version: `${network.version}`,
+        updates_accepted: `${this.#accepted}`,
+        updates_refused: `${this.#refused}`,
+        last_refusal: this.#lastRefusal,
+      },
+    };
+  }
+}
+
+function ackFields(node: RosNode, outcome: UpdateOutcome): object {
+  return {
+    stamp: node.now().toMsg(),
+    accepted: outcome.accepted,
+    reason: outcome.reason,
+    version: BigInt(outcome.version),
+    sha256: outcome.sha256,
+    running_version: BigInt(outcome.runningVersion),
+    running_sha256: outcome.runningSha256,
+  };
+}
+
+/** The key of parameter model_update_public_key; undefined where it is empty. Throws ParameterError. */
+export function readPublicKey(path: string): KeyObject | undefined {
+  if (path === '') return undefined;
+  let key: KeyObject;
+  try {
+    key = createPublicKey(readFileSync(path));
+  } catch (error) {
+    throw new ParameterError(
+      `parameter model_update_public_key: ${path} holds no public key (${(error as Error).message})`,
+    );
+  }
+  if (key.asymmetricKeyType !== 'ed25519') {
+    throw new ParameterError(
+      `parameter model_update_public_key: ${path} holds a key for ${key.asymmetricKeyType}, not ed25519`,
+    );
+  }
+  return key;
+}

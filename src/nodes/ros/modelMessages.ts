@@ -1,0 +1,60 @@
+/** depthgrad/ModelUpdate and depthgrad/ModelAck as they are in CDR, field by field in the order of their .msg files. */
+import type { UpdateOutcome } from '../../inference/modelHost';
+import type { ModelUpdate, UpdateKind } from '../../inference/modelUpdate';
+import { CdrReader, type CdrWriter, type Time } from './cdr';
+
+/** The constants of ModelUpdate.msg, by their numbers. */
+const KINDS: readonly UpdateKind[] = ['whole', 'weights', 'held'];
+
+export function writeModelUpdate(cdr: CdrWriter, stamp: Time, update: ModelUpdate): CdrWriter {
+  return cdr
+    .time(stamp)
+    .uint8(KINDS.indexOf(update.kind))
+    .uint64(update.version)
+    .string(update.sha256)
+    .string(update.parentSha256)
+    .string(update.keyId)
+    .bytes(update.signature)
+    .bytes(update.data);
+}
+
+/** Reads the message; `data` is a view of it. Throws RangeError where it is none. */
+export function readModelUpdate(message: Buffer): ModelUpdate {
+  const cdr = new CdrReader(message);
+  cdr.time();
+  const kind = cdr.uint8();
+  if (kind >= KINDS.length) throw new RangeError(`kind is ${kind}; known are 0 (whole), 1 (weights) and 2 (held)`);
+  return {
+    kind: KINDS[kind],
+    version: cdr.uint64(),
+    sha256: cdr.string(),
+    parentSha256: cdr.string(),
+    keyId: cdr.string(),
+    signature: cdr.bytes(),
+    data: cdr.bytes(),
+  };
+}
+
+export function writeModelAck(cdr: CdrWriter, stamp: Time, outcome: UpdateOutcome): CdrWriter {
+  return cdr
+    .time(stamp)
+    .uint8(outcome.accepted ? 1 : 0)
+    .string(outcome.reason)
+    .uint64(outcome.version)
+    .string(outcome.sha256)
+    .uint64(outcome.runningVersion)
+    .string(outcome.runningSha256);
+}
+
+export function readModelAck(message: Buffer): UpdateOutcome {
+  const cdr = new CdrReader(message);
+  cdr.time();
+  return {
+    accepted: cdr.uint8() !== 0,
+    reason: cdr.string(),
+    version: cdr.uint64(),
+    sha256: cdr.string(),
+    runningVersion: cdr.uint64(),
+    runningSha256: cdr.string(),
+  };
+}
