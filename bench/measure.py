@@ -50,6 +50,7 @@ class Measurement:
         self.published_at = {}
         self.published = 0
         self.received = []  # (publish time, receive time), seconds of the monotonic clock
+        self.missing = []  # publish times of images without a depth
         self.last_depth = None
 
     def on_motion(self, _message):
@@ -62,7 +63,7 @@ class Measurement:
         if started is None:
             return
         for older in [key for key, at in self.published_at.items() if at < started]:
-            del self.published_at[older]  # thrown away by the node: what comes is never older
+            self.missing.append(self.published_at.pop(older))  # thrown away by the node: what comes is never older
         self.received.append((started, now))
         self.last_depth = message
 
@@ -112,7 +113,7 @@ class Measurement:
         play = self.paced if options.rate > 0 else self.saturated
         play(options.warmup)
         self.drain()
-        self.published, self.received, self.motions = 0, [], 0
+        self.published, self.received, self.missing, self.motions = 0, [], [], 0
         started = time.perf_counter()
         play(options.seconds)
         seconds = time.perf_counter() - started
@@ -120,6 +121,7 @@ class Measurement:
         self.drain()
         if not self.received:
             sys.exit(f"measure.py: {self.published} images on {options.image}, no depth on {options.depth}")
+        wall = time.time() - time.perf_counter()
         depth = deserialize_message(self.last_depth, Image)
         values = np.frombuffer(depth.data, np.float32)
         if depth.encoding != "32FC1" or values.size != depth.width * depth.height or np.isnan(values).mean() > 0.5:
@@ -131,6 +133,9 @@ class Measurement:
             "received": len(self.received),
             "per_second": in_time / seconds,
             "latencies_ms": [round((end - start) * 1000, 3) for start, end in self.received],
+            # by the wall clock, for what else happened meanwhile
+            "received_at_ms": [round((end + wall) * 1000, 3) for _, end in self.received],
+            "missing_at_ms": [round((at + wall) * 1000, 3) for at in self.missing],
         }
 
     def drain(self):

@@ -47,6 +47,10 @@ export interface Measured {
   readonly received: number;
   readonly per_second: number;
   readonly latencies_ms: readonly number[];
+  /** When each depth came, by Date.now(). */
+  readonly received_at_ms: readonly number[];
+  /** When images were published that never had a depth. */
+  readonly missing_at_ms: readonly number[];
 }
 
 export interface MeasureOptions {
@@ -79,6 +83,7 @@ export async function measure(target: Target, options: MeasureOptions): Promise<
   return JSON.parse(stdout) as Measured;
 }
 
-function namespace(name: TargetName): string {
+/** Where a target's topics are. */
+export function namespace(name: TargetName): string {
   return `/bench_${name}`;
 }

@@ -54,13 +54,14 @@ add_custom_target(nodes ALL DEPENDS ${INSTALLED}/.complete)
 install(DIRECTORY ${INSTALLED}/ DESTINATION share/${PROJECT_NAME}/js USE_SOURCE_PERMISSIONS)
 install(DIRECTORY launch config rviz models DESTINATION share/${PROJECT_NAME} PATTERN __pycache__ EXCLUDE)
 
-foreach(node depth replay)
+foreach(node depth replay model_sender)
+  string(REGEX REPLACE "_s" "S" script ${node}) # model_sender_node runs modelSenderNode.js
   # $0 is not resolved: under --symlink-install it would lead to the build folder
   file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${node}_node "#!/bin/sh
 prefix=$(cd \"$(dirname \"$0\")/../..\" && pwd)
 : \"\${FASTDDS_DEFAULT_PROFILES_FILE:=$prefix/share/depthgrad/config/fastdds_shm.xml}\"
 export FASTDDS_DEFAULT_PROFILES_FILE
-exec node \"$prefix/share/depthgrad/js/dist/src/nodes/${node}Node.js\" \"$@\"
+exec node \"$prefix/share/depthgrad/js/dist/src/nodes/${script}Node.js\" \"$@\"
 ")
   install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/${node}_node DESTINATION lib/${PROJECT_NAME})
 endforeach()

@@ -32,6 +32,8 @@ export interface UpdateOutcome {
   readonly sha256: string;
   readonly runningVersion: number;
   readonly runningSha256: string;
+  /** How long the swap kept frames waiting; 0 where there was none. */
+  readonly swapMilliseconds: number;
 }
 
 interface HeldModel {
@@ -59,6 +61,7 @@ export class ModelHost {
   #running: HeldModel;
   #previous: HeldModel | undefined;
   #lastVersion = 0;
+  #swapMilliseconds = 0;
   /** The most recent frame, for warm-ups; undefined before the first. */
   #lastImage: Uint8Array | undefined;
   readonly #closing = new AbortController();
@@ -215,6 +218,7 @@ export class ModelHost {
   /** Between two frames. The frame before is known to the next model by its own features: computed anew where its encoder is another one. */
   async #swap(next: HeldModel): Promise<void> {
     this.#closing.signal.throwIfAborted();
+    const startedMs = performance.now();
     const from = this.#running;
     if (next.worker === from.worker) {
       this.#running = next; // gone back to by itself meanwhile
@@ -227,6 +231,7 @@ export class ModelHost {
     const dropped = this.#previous;
     this.#running = next;
     this.#previous = from;
+    this.#swapMilliseconds = performance.now() - startedMs;
     if (dropped && dropped.worker !== next.worker) void dropped.worker.close();
   }
 
@@ -248,6 +253,7 @@ export class ModelHost {
 
   #outcome({ version, sha256 }: Pick<ModelUpdate, 'version' | 'sha256'>, reason: string): UpdateOutcome {
     const running = { runningVersion: this.version, runningSha256: this.model.sha256 };
-    return { accepted: reason === '', reason, version, sha256, ...running };
+    const accepted = reason === '';
+    return { accepted, reason, version, sha256, ...running, swapMilliseconds: accepted ? this.#swapMilliseconds : 0 };
   }
 }

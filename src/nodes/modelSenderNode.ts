@@ -6,46 +6,25 @@
 import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { readModelFile } from '../inference/modelFile';
 import { packModelUpdate } from '../inference/modelUpdate';
-import { packageRoot } from '../paths';
 import { ModelSender } from './modelSender';
-import {
-  declareParameters,
-  numberParameter,
-  ParameterError,
-  stringParameter,
-  type ParameterSpec,
-} from './ros/parameters';
+import { declareModelSenderParameters } from './modelSenderParameters';
+import { ParameterError } from './ros/parameters';
 import { createNode, rclnodejs } from './ros/rclnodejs';
-
-export const MODEL_SENDER_PARAMETERS = {
-  model: { value: '', text: 'Path of the ONNX model to send.' },
-  parent: {
-    value: '',
-    text: "Path of the model it was made from: the one depth_node runs or started with. Empty: the package's models/default.onnx.",
-  },
-  version: { value: 1, integer: true, range: [1, 2 ** 53 - 1], text: 'Has to be above that of the update before.' },
-  private_key: { value: '', text: 'Ed25519 private key file (PEM) to sign with; empty: not signed.' },
-  depth_node: { value: '/depth_node', text: 'Full name of the node that is to run the model.' },
-} as const satisfies Record<string, ParameterSpec>;
 
 async function main(): Promise<void> {
   rclnodejs.removeSignalHandlers();
   await rclnodejs.init();
   onEnd(() => rclnodejs.shutdown());
   const node = createNode('model_sender_node');
-  declareParameters(node, MODEL_SENDER_PARAMETERS);
-  const modelPath = stringParameter(node, 'model');
+  const parameters = declareModelSenderParameters(node);
+  const { modelPath, parentPath, version, depthNode } = parameters;
   if (modelPath === '') throw new ParameterError('parameter model: is empty; give the ONNX file to send');
-  const parentPath = stringParameter(node, 'parent') || join(packageRoot(), 'models', 'default.onnx');
   const [{ bytes }, parent] = await Promise.all([readModelFile(modelPath), readModelFile(parentPath)]);
-  const version = numberParameter(node, 'version');
-  const privateKey = readPrivateKey(stringParameter(node, 'private_key'));
+  const privateKey = readPrivateKey(parameters.privateKeyPath);
   const update = packModelUpdate({ bytes, parent: parent.bytes, version, privateKey });
 
-  const depthNode = stringParameter(node, 'depth_node');
   const sender = new ModelSender(node, depthNode);
   sender.acks$.subscribe(({ accepted, reason, sha256, version }) => {
     if (sha256 !== update.sha256 || version !== update.version || isEnding()) return;

@@ -28,6 +28,7 @@ export class ModelUpdateReceiver {
   readonly #cdr = new CdrWriter();
   #accepted = 0;
   #refused = 0;
+  #swapMilliseconds = 0;
   #lastRefusal = '';
   /** Whether the last update is the one that was refused. */
   #refusedLast = false;
@@ -41,7 +42,7 @@ export class ModelUpdateReceiver {
   receive(network: ModelHost): void {
     const refuse = (reason: string): void => {
       const running = { runningVersion: network.version, runningSha256: network.model.sha256 };
-      this.report({ accepted: false, reason, version: 0, sha256: '', ...running });
+      this.report({ accepted: false, reason, version: 0, sha256: '', ...running, swapMilliseconds: 0 });
     };
     const messages$ = new Subject<Buffer>();
     messages$
@@ -77,11 +78,16 @@ export class ModelUpdateReceiver {
   /** Acknowledges, counts and logs. */
   report(outcome: UpdateOutcome): void {
     if (isEnding()) return;
-    const { accepted, reason, version, sha256 } = outcome;
+    const { accepted, reason, version, sha256, swapMilliseconds } = outcome;
     this.#refusedLast = !accepted;
     if (accepted) {
       this.#accepted++;
-      this.#node.getLogger().info(`model update ${version} (sha256 ${short(sha256)}) runs`);
+      this.#node
+        .getLogger()
+        .info(
+          `model update ${version} (sha256 ${short(sha256)}) runs; frames waited ${swapMilliseconds.toFixed(1)} ms for it`,
+        );
+      this.#swapMilliseconds = swapMilliseconds;
     } else {
       this.#refused++;
       this.#lastRefusal = `update ${version}: ${reason}`;
@@ -104,6 +110,7 @@ export class ModelUpdateReceiver {
         update_version: `${network.version}`,
         updates_accepted: `${this.#accepted}`,
         updates_refused: `${this.#refused}`,
+        last_swap_ms: this.#swapMilliseconds.toFixed(1),
         last_refusal: this.#lastRefusal,
       },
     };
@@ -119,6 +126,7 @@ function ackFields(node: RosNode, outcome: UpdateOutcome): object {
     sha256: outcome.sha256,
     running_version: BigInt(outcome.runningVersion),
     running_sha256: outcome.runningSha256,
+    swap_ms: outcome.swapMilliseconds,
   };
 }
 

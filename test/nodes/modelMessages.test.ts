@@ -26,6 +26,7 @@ test('an update and an answer come out as they went in', () => {
     sha256: update.sha256,
     runningVersion: 4,
     runningSha256: update.parentSha256,
+    swapMilliseconds: 2.5,
   };
   expect(readModelAck(Buffer.from(writeModelAck(new CdrWriter().start(), stamp, outcome).take()))).toEqual(outcome);
 });

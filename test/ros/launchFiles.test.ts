@@ -17,6 +17,7 @@ function parameterTable(file: string, name: string): Parameters {
 
 const DEPTH_PARAMETERS = parameterTable('depthParameters', 'DEPTH_PARAMETERS');
 const REPLAY_PARAMETERS = parameterTable('replayParameters', 'REPLAY_PARAMETERS');
+const MODEL_SENDER_PARAMETERS = parameterTable('modelSenderParameters', 'MODEL_SENDER_PARAMETERS');
 
 interface LaunchedNode {
   package: string;
@@ -213,6 +214,7 @@ test('config/camera.yaml holds every parameter of the nodes with its default', (
     Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, spec.value]));
   expect(file.depth_node.ros__parameters).toEqual(defaults(DEPTH_PARAMETERS));
   expect(file.replay_node.ros__parameters).toEqual(defaults(REPLAY_PARAMETERS));
+  expect(file.model_sender_node.ros__parameters).toEqual(defaults(MODEL_SENDER_PARAMETERS));
 });
 
 test.each(['camera.launch.py', 'replay.launch.py'])(

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packModelUpdate, packReturn, type ModelUpdate } from '../../src/inference/modelUpdate';
-import { DepthNodeRig, encode, HEIGHT, IMAGE, picture, WIDTH } from '../support/depthNode';
+import { DepthNodeRig, HEIGHT, IMAGE, WIDTH } from '../support/depthNode';
 import { floats, NodeProcess, Peer, rosEnvironment, type PeerMessage } from '../support/ros';
 import { tinyModel, type TinyModelOptions } from '../support/tinyModel';
 
@@ -177,7 +177,7 @@ test('25 images/s through three swaps: every stamp has its depth, none is blank,
     encoding: 'rgb8',
     data,
   };
-  const streamed = rig.peer.command('image_stream', { ...image, count, rate });
+  const streamed = rig.peer.command('image_stream', { ...image, depth: DEPTH, count, rate });
   const updates = [
     tiny({ metresAtWhite: 10 }),
     tiny({ metresAtWhite: 50, white: 2 }),

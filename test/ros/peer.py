@@ -6,6 +6,7 @@ Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic; latched_pub and lat
 
 import array
 import base64
+import collections
 import json
 import sys
 import threading
@@ -58,6 +59,7 @@ def ack_fields(ack):
         'sha256': ack.sha256,
         'runningVersion': ack.running_version,
         'runningSha256': ack.running_sha256,
+        'swapMilliseconds': ack.swap_ms,
     }
 
 
@@ -113,6 +115,7 @@ class Peer:
     def __init__(self, topics):
         self.node = rclpy.create_node('peer')
         self.publishers = {}
+        self.received = collections.Counter()
         self.subscribed = []
         qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
         best_effort = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -131,7 +134,11 @@ class Peer:
                 self.node.create_subscription(TYPES[kind], name, self.receive(name), profile)
 
     def receive(self, topic):
-        return lambda message: say({'topic': topic} | fields(message))
+        def callback(message):
+            self.received[topic] += 1
+            say({'topic': topic} | fields(message))
+
+        return callback
 
     def wait_match(self, _):
         """Answers once every topic has found its other end; the nodes' discovery decides when, not a sleep."""
@@ -157,15 +164,20 @@ class Peer:
         return {}
 
     def image_stream(self, command):
-        """`count` images at `rate` per second, stamped by their place in the stream; answers at its end with the stamps."""
+        """
+        `count` images at `rate` per second, stamped by their place in the stream; answers at its end with the stamps. On a machine too busy for the rate
+        it waits for the depths, so that none is dropped for a newer one: two are on their way at most.
+        """
         image = Image(
             width=command['width'], height=command['height'], step=command['step'], encoding=command['encoding']
         )
         image.header.frame_id = command['frameId']
         image.data = base64.b64decode(command['data'])
-        started, stamps = time.monotonic(), []
+        started, stamps, before = time.monotonic(), [], self.received[command['depth']]
         for number in range(command['count']):
             time.sleep(max(0.0, started + number / command['rate'] - time.monotonic()))
+            while number - (self.received[command['depth']] - before) >= 2:
+                time.sleep(0.001)
             nanoseconds = round(number * 1e9 / command['rate'])
             image.header.stamp.sec, image.header.stamp.nanosec = 5000 + nanoseconds // 10**9, nanoseconds % 10**9
             self.publishers[command['topic']].publish(image)

@@ -155,6 +155,11 @@ export class CdrReader {
     return this.uint32() | 0;
   }
 
+  float32(): number {
+    const at = this.#advance(4, 4);
+    return this.#littleEndian ? this.#buffer.readFloatLE(at) : this.#buffer.readFloatBE(at);
+  }
+
   float64(): number {
     const at = this.#advance(8, 8);
     return this.#littleEndian ? this.#buffer.readDoubleLE(at) : this.#buffer.readDoubleBE(at);

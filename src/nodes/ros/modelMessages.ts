@@ -43,7 +43,8 @@ export function writeModelAck(cdr: CdrWriter, stamp: Time, outcome: UpdateOutcom
     .uint64(outcome.version)
     .string(outcome.sha256)
     .uint64(outcome.runningVersion)
-    .string(outcome.runningSha256);
+    .string(outcome.runningSha256)
+    .float32(outcome.swapMilliseconds);
 }
 
 export function readModelAck(message: Buffer): UpdateOutcome {
@@ -56,5 +57,6 @@ export function readModelAck(message: Buffer): UpdateOutcome {
     sha256: cdr.string(),
     runningVersion: cdr.uint64(),
     runningSha256: cdr.string(),
+    swapMilliseconds: cdr.float32(),
   };
 }
