@@ -220,8 +220,12 @@ async function main(): Promise<void> {
 
   let lastRun = Promise.resolve(); // a frame may come while the one before is at its ego-motion: it waits here
   parentPort!.on('message', (request: ThreadRequest | typeof CLOSE) => {
-    if (request === CLOSE) parentPort!.close();
-    else lastRun = lastRun.then(() => answer(request));
+    if (request === CLOSE) {
+      parentPort!.close();
+      lastRun = lastRun.then(async () => {
+        await Promise.all([sessions.depth.release(), sessions.motion?.release()]); // else their memory outlives the thread
+      });
+    } else lastRun = lastRun.then(() => answer(request));
   });
   report({ kind: 'ready', executionProvider: sessions.provider, featuresDigest: sessions.featuresDigest });
 }

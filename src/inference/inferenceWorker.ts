@@ -91,7 +91,8 @@ export class InferenceWorker {
       stop,
     };
     const thread = new Worker(threadFile('inferenceThread'), { workerData: start });
-    signal?.addEventListener('abort', () => Atomics.store(new Int32Array(stop), 0, 1));
+    const giveUp = (): void => void Atomics.store(new Int32Array(stop), 0, 1);
+    signal?.addEventListener('abort', giveUp);
     const ready = await new Promise<Ready>((resolve, reject) => {
       thread.on('message', (message: ThreadReport) => {
         if (message.kind === 'warning') onWarning(message.text);
@@ -102,10 +103,12 @@ export class InferenceWorker {
       thread.once('exit', (code) =>
         reject(new Error(`the inference thread ended while loading ${file.path} (exit code ${code})`)),
       );
-    }).catch(async (error: Error) => {
-      await thread.terminate();
-      throw error;
-    });
+    })
+      .catch(async (error: Error) => {
+        await thread.terminate();
+        throw error;
+      })
+      .finally(() => signal?.removeEventListener('abort', giveUp));
     return new InferenceWorker(thread, file.description, ready);
   }
 

@@ -13,6 +13,7 @@ test('metadata, sizes and digest are read from the bytes', () => {
     featureHeight: 4,
     featureWidth: 16,
     featureChannels: 3,
+    network: 'depthgrad none',
   });
   expect(readOnnxMetadata(bytes).get('producer')).toBe('depthgrad');
 });
