@@ -30,12 +30,16 @@ const keys = generateKeyPairSync('ed25519');
 const pack = (bytes: Uint8Array, version: number, signed = false): ModelUpdate =>
   packModelUpdate({ bytes, parent: factory, version, privateKey: signed ? keys.privateKey : undefined });
 
+function runNode(env: NodeJS.ProcessEnv, rosArguments: string[] = []): void {
+  const fixed = ['-r', `image:=${IMAGE}`, '-p', `model:=${rig.model}`, '-p', 'image_reliability:=reliable'];
+  rig.run([...fixed, ...rosArguments], env);
+}
+
 /** depth_node, its images and the sender, in three processes. */
 async function start(rosArguments: string[] = []): Promise<void> {
   const env = (environment = rosEnvironment());
   rig.peer = new Peer([`${IMAGE}=Image:pub`, `${DEPTH}=Image:sub`, '/diagnostics=DiagnosticArray:sub'], env);
-  const fixed = ['-r', `image:=${IMAGE}`, '-p', `model:=${rig.model}`, '-p', 'image_reliability:=reliable'];
-  rig.run([...fixed, ...rosArguments], env);
+  runNode(env, rosArguments);
   sender = new Peer(SENDER_TOPICS, env);
   await Promise.all([rig.peer.matched(), sender.matched()]);
 }
@@ -154,8 +158,7 @@ test('a public key that is none ends the node by the parameter', async () => {
 test('accept_model_updates false: nobody listens', async () => {
   const env = rosEnvironment();
   rig.peer = new Peer([`${IMAGE}=Image:pub`, `${DEPTH}=Image:sub`], env);
-  const fixed = ['-r', `image:=${IMAGE}`, '-p', `model:=${rig.model}`, '-p', 'image_reliability:=reliable'];
-  rig.run([...fixed, '-p', 'accept_model_updates:=false'], env);
+  runNode(env, ['-p', 'accept_model_updates:=false']);
   sender = new Peer([`${UPDATE}=ModelUpdate:latched_pub`], env);
   await rig.peer.matched();
   await sender.command('model_update', command(pack(tiny({ metresAtWhite: 10 }), 1)));
@@ -195,18 +198,45 @@ test('25 images/s through three swaps: every stamp has its depth, none is blank,
   expect(phases).toEqual([20, 2, 10, 6]);
 });
 
+test('200 MB are refused under the default limit while depth goes on', async () => {
+  await start();
+  const sent = sender!.command('model_update', command({ ...pack(factory, 1), data: Buffer.alloc(200_000_000, 7) }));
+  let frames = 0;
+  for (; sender!.received(ACK).length === 0; frames++) expect(await metres(51)).toBe(20);
+  await sent;
+  expect(frames).toBeGreaterThan(1);
+  expect((await sender!.message(ACK)).reason).toMatch(
+    /^data has 200000000 bytes, the limit \(model_update_max_bytes\)/,
+  );
+});
+
 test('a sender killed while it publishes: depth goes on, and the next sender is heard', async () => {
   await start();
-  const big = tiny({ metresAtWhite: 10, metadata: { ballast: 'x'.repeat(30_000_000) } });
-  for (const delay of [0, 20, 60]) {
+  const big = command({ ...pack(factory, 1), data: Buffer.alloc(150_000_000, 7) }); // takes about a second to send
+  for (const delay of [100, 300, 600]) {
     const dying = new Peer(SENDER_TOPICS, environment);
     await dying.matched();
-    void dying.command('model_update', command({ ...pack(big, 1), sha256: 'd'.repeat(64) })).catch(() => undefined);
+    void dying.command('model_update', big).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, delay));
     await dying.kill();
     expect(await metres(51)).toBe(20);
   }
   expect(await send(pack(tiny({ metresAtWhite: 10 }), 1))).toMatchObject({ accepted: true });
+  expect(await metres(51)).toBe(2);
+});
+
+test('depth_node killed while it takes an update: started anew it has the factory model, then the update', async () => {
+  await start();
+  const update = command(pack(tiny({ metresAtWhite: 10 }), 3));
+  await sender!.command('model_update', update);
+  for (const delay of [100, 200, 300]) {
+    await rig.node.logged(/ready/); // the update comes by itself now
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    await rig.node.kill();
+    runNode(environment);
+  }
+  await rig.node.logged(/model update 3 \(sha256 \w+\) runs/);
+  await rig.peer.matched();
   expect(await metres(51)).toBe(2);
 });
 
@@ -220,9 +250,8 @@ test('model_sender_node sends a file and ends with the answer; a depth_node that
   const sent = ['-p', `model:=${model}`, '-p', `parent:=${rig.model}`, '-p', `private_key:=${key}`];
   senderNode = new NodeProcess('modelSenderNode', [...sent, '-p', 'version:=7'], env);
   await senderNode.logged(/\(weights\) on \/depth_node\/model_update/);
-  const fixed = ['-r', `image:=${IMAGE}`, '-p', `model:=${rig.model}`, '-p', 'image_reliability:=reliable'];
   rig.peer = new Peer([`${IMAGE}=Image:pub`, `${DEPTH}=Image:sub`], env);
-  rig.run([...fixed, '-p', `model_update_public_key:=${publicKey}`], env);
+  runNode(env, ['-p', `model_update_public_key:=${publicKey}`]);
   expect(await senderNode.exitCode()).toBe(0);
   await rig.peer.matched();
   expect(await metres(51)).toBe(2);
