@@ -1,8 +1,8 @@
 import { Observable, Subject } from 'rxjs';
-import type { UpdateOutcome } from '../inference/modelHost';
 import type { ModelUpdate } from '../inference/modelUpdate';
-import { CdrWriter } from './ros/cdr';
-import { readModelAck, writeModelUpdate } from './ros/modelMessages';
+import { CdrWriter, type Time } from './ros/cdr';
+import { wallTime } from './ros/messages';
+import { readModelAck, writeModelUpdate, type ModelAnswer } from './ros/modelMessages';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
 
 /**
@@ -11,20 +11,18 @@ import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
  *
  * ```ts
  * const sender = new ModelSender(node, '/depth_node');
- * sender.acks$.subscribe(({ accepted, reason }) => ...);
- * sender.send(packModelUpdate({ bytes, parent: factory, version: 1, privateKey }));
+ * sender.acks$.subscribe(({ accepted, reason, updateStamp }) => ...);
+ * const stamp = sender.send(packModelUpdate({ bytes, parent: factory, version: 1, privateKey }));
  * ```
  */
 export class ModelSender {
   /** Answers to this and to other senders, the last one before the start included. */
-  readonly acks$: Observable<UpdateOutcome>;
-  readonly #node: RosNode;
+  readonly acks$: Observable<ModelAnswer>;
   readonly #updates: Publisher;
 
   /** @param depthNode full name of the receiving node, `/depth_node` */
   constructor(node: RosNode, depthNode: string) {
-    this.#node = node;
-    const acks$ = new Subject<UpdateOutcome>();
+    const acks$ = new Subject<ModelAnswer>();
     this.acks$ = acks$;
     node.createSubscription(
       'depthgrad/msg/ModelAck',
@@ -42,8 +40,11 @@ export class ModelSender {
     return this.#updates.subscriptionCount;
   }
 
-  send(update: ModelUpdate): void {
+  /** Returns the stamp by which its answer is known (`updateStamp`). */
+  send(update: ModelUpdate): Time {
+    const stamp = wallTime();
     // A writer of its own: kept for the next update, its buffer would hold a model's size for good.
-    this.#updates.publish(writeModelUpdate(new CdrWriter().start(), this.#node.now().toMsg(), update).take());
+    this.#updates.publish(writeModelUpdate(new CdrWriter().start(), stamp, update).take());
+    return stamp;
   }
 }

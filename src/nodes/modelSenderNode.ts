@@ -26,15 +26,15 @@ async function main(): Promise<void> {
   const update = packModelUpdate({ bytes, parent: parent.bytes, version, privateKey });
 
   const sender = new ModelSender(node, depthNode);
-  sender.acks$.subscribe(({ accepted, reason, sha256, version }) => {
-    if (sha256 !== update.sha256 || version !== update.version || isEnding()) return;
+  const stamp = sender.send(update);
+  sender.acks$.subscribe(({ accepted, reason, updateStamp: { sec, nanosec } }) => {
+    if (sec !== stamp.sec || nanosec !== stamp.nanosec || isEnding()) return;
     const logger = node.getLogger();
     if (accepted) logger.info(`${depthNode} runs ${modelPath} (version ${version})`);
     else logger.error(`${depthNode} refused ${modelPath}: ${reason}`);
     void end(accepted ? 0 : 1);
   });
   node.spin();
-  sender.send(update);
   node.getLogger().info(`${update.data.length} bytes (${update.kind}) on ${depthNode}/model_update`);
 }
 

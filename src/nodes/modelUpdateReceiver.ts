@@ -5,7 +5,7 @@ import { Subject } from 'rxjs';
 import type { ModelHost, UpdateOutcome } from '../inference/modelHost';
 import { short } from '../inference/modelUpdate';
 import { latestOnly } from './latestOnly';
-import { CdrWriter } from './ros/cdr';
+import { CdrWriter, type Time } from './ros/cdr';
 import { isEnding } from './ros/endOnSignal';
 import type { DiagnosticStatus } from './ros/messages';
 import { readModelUpdate, writeModelAck } from './ros/modelMessages';
@@ -21,6 +21,8 @@ interface LoadModelRequest {
   readonly key_id: string;
   readonly signature: ArrayLike<number>;
 }
+
+const NO_STAMP: Time = { sec: 0, nanosec: 0 };
 
 export class ModelUpdateReceiver {
   readonly #node: RosNode;
@@ -50,7 +52,8 @@ export class ModelUpdateReceiver {
         latestOnly(
           async (message) => {
             try {
-              this.report(await network.update(readModelUpdate(message)));
+              const { stamp, ...update } = readModelUpdate(message);
+              this.report(await network.update(update), stamp);
             } catch (error) {
               refuse(`not a ModelUpdate: ${(error as Error).message}`);
             }
@@ -76,7 +79,7 @@ export class ModelUpdateReceiver {
   }
 
   /** Acknowledges, counts and logs. */
-  report(outcome: UpdateOutcome): void {
+  report(outcome: UpdateOutcome, updateStamp = NO_STAMP): void {
     if (isEnding()) return;
     const { accepted, reason, version, sha256, swapMilliseconds } = outcome;
     this.#refusedLast = !accepted;
@@ -93,7 +96,8 @@ export class ModelUpdateReceiver {
       this.#lastRefusal = `update ${version}: ${reason}`;
       this.#node.getLogger().warn(`~/model_update: update ${version} refused: ${reason}`);
     }
-    this.#acks.publish(writeModelAck(this.#cdr.start(), this.#node.now().toMsg(), outcome).take());
+    const answer = { ...outcome, updateStamp };
+    this.#acks.publish(writeModelAck(this.#cdr.start(), this.#node.now().toMsg(), answer).take());
   }
 
   /** State for /diagnostics. */
@@ -120,6 +124,7 @@ export class ModelUpdateReceiver {
 function ackFields(node: RosNode, outcome: UpdateOutcome): object {
   return {
     stamp: node.now().toMsg(),
+    update_stamp: NO_STAMP,
     accepted: outcome.accepted,
     reason: outcome.reason,
     version: BigInt(outcome.version),

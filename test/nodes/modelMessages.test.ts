@@ -16,10 +16,12 @@ test('an update and an answer come out as they went in', () => {
   const read = readModelUpdate(Buffer.from(writeModelUpdate(new CdrWriter().start(), stamp, update).take()));
   expect({ ...read, signature: [...read.signature], data: [...read.data] }).toEqual({
     ...update,
+    stamp,
     signature: [...update.signature],
     data: [...update.data],
   });
   const outcome = {
+    updateStamp: stamp,
     accepted: false,
     reason: 'version 3 is not newer than 4',
     version: 3,

@@ -81,6 +81,7 @@ test('weights, a whole file and the way back are taken, acknowledged and shown i
   expect(await send(weights)).toMatchObject({
     accepted: true,
     reason: '',
+    updateStamp: [1, 0],
     runningVersion: 1,
     runningSha256: weights.sha256,
   });
@@ -255,7 +256,11 @@ test('model_sender_node sends a file and ends with the answer; a depth_node that
   expect(await senderNode.exitCode()).toBe(0);
   await rig.peer.matched();
   expect(await metres(51)).toBe(2);
-  // once more: not newer
+  // signed by nobody, then not newer: each hears its own answer, not the last one of another
+  const unsigned = ['-p', `model:=${model}`, '-p', `parent:=${rig.model}`, '-p', 'version:=6'];
+  senderNode = new NodeProcess('modelSenderNode', unsigned, env);
+  expect(await senderNode.exitCode()).toBe(1);
+  expect(senderNode.output).toContain('signature is missing');
   senderNode = new NodeProcess('modelSenderNode', [...sent, '-p', 'version:=6'], env);
   expect(await senderNode.exitCode()).toBe(1);
   expect(senderNode.output).toContain('version 6 is not newer than 7');

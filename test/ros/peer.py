@@ -53,6 +53,7 @@ def image_fields(image):
 def ack_fields(ack):
     return {
         'stamp': stamp(ack.stamp),
+        'updateStamp': stamp(ack.update_stamp),
         'accepted': ack.accepted,
         'reason': ack.reason,
         'version': ack.version,
@@ -197,6 +198,7 @@ class Peer:
             parent_sha256=command['parentSha256'],
             key_id=command['keyId'],
         )
+        update.stamp.sec = update.version
         update.signature = base64.b64decode(command['signature'])
         with open(command['path'], 'rb') as file:
             update.data = array.array('B', file.read())

@@ -19,12 +19,13 @@ export function writeModelUpdate(cdr: CdrWriter, stamp: Time, update: ModelUpdat
 }
 
 /** Reads the message; `data` is a view of it. Throws RangeError where it is none. */
-export function readModelUpdate(message: Buffer): ModelUpdate {
+export function readModelUpdate(message: Buffer): ModelUpdate & { readonly stamp: Time } {
   const cdr = new CdrReader(message);
-  cdr.time();
+  const stamp = cdr.time();
   const kind = cdr.uint8();
   if (kind >= KINDS.length) throw new RangeError(`kind is ${kind}; known are 0 (whole), 1 (weights) and 2 (held)`);
   return {
+    stamp,
     kind: KINDS[kind],
     version: cdr.uint64(),
     sha256: cdr.string(),
@@ -35,9 +36,16 @@ export function readModelUpdate(message: Buffer): ModelUpdate {
   };
 }
 
-export function writeModelAck(cdr: CdrWriter, stamp: Time, outcome: UpdateOutcome): CdrWriter {
+/** depthgrad/ModelAck, less its own stamp. */
+export interface ModelAnswer extends UpdateOutcome {
+  /** Stamp of the ModelUpdate that is answered; 0 where it was none. */
+  readonly updateStamp: Time;
+}
+
+export function writeModelAck(cdr: CdrWriter, stamp: Time, outcome: ModelAnswer): CdrWriter {
   return cdr
     .time(stamp)
+    .time(outcome.updateStamp)
     .uint8(outcome.accepted ? 1 : 0)
     .string(outcome.reason)
     .uint64(outcome.version)
@@ -47,10 +55,11 @@ export function writeModelAck(cdr: CdrWriter, stamp: Time, outcome: UpdateOutcom
     .float32(outcome.swapMilliseconds);
 }
 
-export function readModelAck(message: Buffer): UpdateOutcome {
+export function readModelAck(message: Buffer): ModelAnswer {
   const cdr = new CdrReader(message);
   cdr.time();
   return {
+    updateStamp: cdr.time(),
     accepted: cdr.uint8() !== 0,
     reason: cdr.string(),
     version: cdr.uint64(),
