@@ -111,6 +111,7 @@ export class Peer {
   readonly #closed: Promise<unknown>;
   #errors = '';
   #commands = 0;
+  #killed = false;
 
   /** `topics`: "/name=Image:pub", "/name=EgoMotion:sub" */
   constructor(topics: string[], env: NodeJS.ProcessEnv) {
@@ -128,7 +129,10 @@ export class Peer {
     const id = this.#commands++;
     this.#child.stdin!.write(JSON.stringify({ id, op, ...fields }) + '\n');
     return until(
-      () => this.#answers.get(id),
+      () => {
+        if (this.#killed) throw new Error(`the peer was killed before it answered to ${op}`);
+        return this.#answers.get(id);
+      },
       () => `answer of the peer to ${op}; its errors:\n${this.#errors}`,
     );
   }
@@ -156,7 +160,9 @@ export class Peer {
     return this.#messages.filter((message) => message.topic === topic);
   }
 
+  /** As by kill -9; commands not yet answered reject. */
   async kill(): Promise<void> {
+    this.#killed = true;
     this.#child.kill('SIGKILL');
     await this.#closed;
   }
