@@ -1,7 +1,6 @@
 import { Observable, Subject } from 'rxjs';
 import type { ModelUpdate } from '../inference/modelUpdate';
 import { CdrWriter, type Time } from './ros/cdr';
-import { wallTime } from './ros/messages';
 import { readModelAck, writeModelUpdate, type ModelAnswer } from './ros/modelMessages';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
 
@@ -47,4 +46,10 @@ export class ModelSender {
     this.#updates.publish(writeModelUpdate(new CdrWriter().start(), stamp, update).take());
     return stamp;
   }
+}
+
+/** Not the node's clock: simulated time stands still, and a stamp has to be one update's alone. */
+function wallTime(): Time {
+  const milliseconds = Date.now();
+  return { sec: Math.floor(milliseconds / 1000), nanosec: (milliseconds % 1000) * 1_000_000 };
 }
