@@ -9,8 +9,9 @@ const mayImport = {
   media: ['geometry'],
   model: ['geometry'],
   training: ['geometry', 'media', 'model'],
+  adaptation: ['geometry', 'media', 'model', 'training'],
   inference: ['geometry'],
-  nodes: ['geometry', 'media', 'inference'],
+  nodes: ['geometry', 'media', 'inference', 'adaptation'],
 };
 const folders = [...Object.keys(mayImport), 'demo', 'cli.ts'];
 

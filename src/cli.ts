@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { registerAdapt } from './adaptation/adaptCommand';
 import { registerExport } from './training/exportCommand';
 import { registerEvaluate } from './training/evaluation';
 import { registerPrepare } from './training/prepareCommand';
@@ -15,6 +16,7 @@ registerRecipes(program);
 registerExport(program);
 registerEvaluate(program);
 registerPrepare(program);
+registerAdapt(program);
 registerStudy(program);
 registerTable(program);
 program.parseAsync().catch((error: unknown) => {

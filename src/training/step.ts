@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { UniformSource } from '../model/networks/estimator';
 import { checkerboard } from './checkerboard';
 import { lossTerms } from './losses';
-import { meetsNeeds, type TrainingBatch, type TrainingOutputs } from './losses/loss';
+import { meetsNeeds, type LossTerm, type TrainingBatch, type TrainingOutputs } from './losses/loss';
 import type { TrainedNetwork } from './networks/trainedNetwork';
 
 export interface StepResult {
@@ -35,12 +35,13 @@ function weightedLosses(
   outputs: TrainingOutputs,
   batch: TrainingBatch,
   weights: StepSettings['losses'],
+  terms: ReadonlyMap<string, LossTerm>,
 ): WeightedLosses {
   const scalars: Record<string, number> = {};
   const maps: Record<string, Float32Array> = {};
   const parts: tf.Scalar[] = [];
   for (const [name, weight] of Object.entries(weights)) {
-    const term = lossTerms.get(name);
+    const term = terms.get(name);
     if (!term) throw new Error(`no loss "${name}"`);
     if (!meetsNeeds(term, batch)) continue;
     const result = term.compute(outputs, batch);
@@ -50,7 +51,7 @@ function weightedLosses(
     Object.assign(maps, result.maps);
   }
   if (parts.length === 0) {
-    const needs = Object.keys(weights).map((name) => `${name} (needs ${lossTerms.get(name)?.needs})`);
+    const needs = Object.keys(weights).map((name) => `${name} (needs ${terms.get(name)?.needs})`);
     throw new Error(
       `none of the stage's losses fits its data: ${needs.join(', ')}. Give the stage a loss above 0 that needs nothing or what the data set of its mix has`,
     );
@@ -61,6 +62,7 @@ function weightedLosses(
 /**
  * @param settings weights of the loss terms by name; a term whose needs the batch does not meet is left out
  * @param random of the step's dropout
+ * @param terms that the weights name; the adaptation has some of its own
  * @returns gradients the caller must dispose of
  */
 export function computeStep(
@@ -69,10 +71,11 @@ export function computeStep(
   batch: TrainingBatch,
   { losses: weights, align_poses: alignPoses }: StepSettings,
   random: UniformSource,
+  terms: ReadonlyMap<string, LossTerm> = lossTerms,
 ): StepResult {
   let losses: WeightedLosses | undefined;
   const { value, grads } = tf.variableGrads(() => {
-    losses = weightedLosses(network.forward(batch, { alignPoses, random }), batch, weights);
+    losses = weightedLosses(network.forward(batch, { alignPoses, random }), batch, weights, terms);
     return losses.total;
   }, variables);
   if (!losses) throw new Error('training step: the losses were not computed');
@@ -92,7 +95,7 @@ export function computeLosses(
 ): Pick<StepResult, 'loss' | 'scalars'> {
   return tf.tidy(() => {
     const outputs = network.forward(batch, { alignPoses });
-    const { total, scalars } = weightedLosses(outputs, batch, weights);
+    const { total, scalars } = weightedLosses(outputs, batch, weights, lossTerms);
     const map = outputs.coarse ?? outputs.logDisparity;
     const [size, height, width] = map.shape;
     const pattern = checkerboard(map.dataSync<'float32'>(), size, height, width);

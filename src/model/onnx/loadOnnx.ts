@@ -25,13 +25,14 @@ export function loadModelFromOnnx(path: string): LoadedModel {
     throw new Error(`cannot read ${path}: ${(error as Error).message}`);
   }
   try {
-    return parseModel(bytes);
+    return parseModelFromOnnx(bytes);
   } catch (error) {
     throw new Error(`${path} is not a usable depthgrad model: ${(error as Error).message}`);
   }
 }
 
-function parseModel(bytes: Buffer): LoadedModel {
+/** The same of a file's bytes. @throws Error saying what is wrong with them */
+export function parseModelFromOnnx(bytes: Uint8Array): LoadedModel {
   const model = decode(bytes);
   const metadata = metadataFromEntries(new Map(model.metadataProps.map(({ key, value }) => [key ?? '', value ?? ''])));
   const { encoder, height, width, fusionLambda } = metadata;
@@ -54,7 +55,7 @@ function parseModel(bytes: Buffer): LoadedModel {
   return { network, metadata };
 }
 
-function decode(bytes: Buffer): onnx.ModelProto {
+function decode(bytes: Uint8Array): onnx.ModelProto {
   if (bytes.length === 0) throw new Error('it is empty');
   try {
     return onnx.ModelProto.decode(bytes);

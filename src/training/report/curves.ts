@@ -1,7 +1,5 @@
 /** The log of a run as curves: one chart per figure, one line per data set, drawn to SVG without a browser. */
 import { init, type EChartsOption } from 'echarts';
-import { totalSteps } from '../schedule';
-import type { Recipe } from '../recipe';
 import type { LogEntry } from '../runFolder';
 
 const WIDTH = 460;
@@ -10,7 +8,14 @@ const HEIGHT = 250;
 const MOST_POINTS = 500;
 /** A positive curve that spans more than this factor is drawn in logarithms. */
 const LOGARITHMIC_SPAN = 30;
-const COLOURS: Record<string, string> = { validation: '#d0416f', drives: '#3b528b', synthetic: '#7ad151' };
+const COLOURS: Record<string, string> = {
+  validation: '#d0416f',
+  drives: '#3b528b',
+  synthetic: '#7ad151',
+  reference: '#808080',
+  published: '#d0416f',
+  candidate: '#3b528b',
+};
 const FONT = 'sans-serif';
 
 /** Values by step, NaN where the logged one was none. */
@@ -52,13 +57,17 @@ function thin(line: Line): Line {
   return line.filter((_, i) => i % every === 0 || i === line.length - 1);
 }
 
+/** The steps a curve goes over, and those that are marked by a grey line. */
+export interface CurveSpan {
+  end: number;
+  borders: readonly number[];
+}
+
 /** @returns an svg element to stand in a page */
-export function drawFigure({ name, lines }: Figure, recipe: Recipe): string {
+export function drawFigure({ name, lines }: Figure, { end, borders }: CurveSpan): string {
   const values = [...lines.values()].flatMap((line) => line.map(([, value]) => value)).filter(Number.isFinite);
   const low = values.reduce((a, b) => Math.min(a, b), Infinity);
   const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
-  const borders: number[] = [];
-  for (const { steps } of recipe.stages.slice(0, -1)) borders.push((borders[borders.length - 1] ?? 0) + steps);
   const option: EChartsOption = {
     animation: false,
     backgroundColor: 'white',
@@ -66,7 +75,7 @@ export function drawFigure({ name, lines }: Figure, recipe: Recipe): string {
     title: { text: name, left: 8, top: 4, textStyle: { fontFamily: FONT, fontSize: 14 } },
     legend: { show: !lines.has('run'), right: 8, top: 4, textStyle: { fontFamily: FONT } },
     grid: { left: 66, right: 18, top: 40, bottom: 34 },
-    xAxis: { type: 'value', min: 0, max: totalSteps(recipe) },
+    xAxis: { type: 'value', min: 0, max: end },
     yAxis: {
       type: low > 0 && high / low > LOGARITHMIC_SPAN ? 'log' : 'value',
       scale: true,

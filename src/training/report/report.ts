@@ -19,30 +19,7 @@ import {
 import { totalSteps } from '../schedule';
 import type { Versions } from '../versions';
 import { drawFigure, figuresOf } from './curves';
-
-const STYLE = `
-body { font-family: sans-serif; color: #222; max-width: 1440px; margin: 24px auto; padding: 0 16px; }
-h1 { margin-bottom: 0; } h2 { border-bottom: 1px solid #ccc; margin-top: 32px; }
-table { border-collapse: collapse; } th, td { padding: 3px 12px; text-align: left; border-bottom: 1px solid #ddd; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.curves { display: flex; flex-wrap: wrap; gap: 8px; } figure { margin: 0 0 16px; } img { max-width: 100%; }
-pre { background: #f4f4f4; padding: 12px; overflow-x: auto; }
-`;
-
-function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
-}
-
-function number(value: number | string | null | undefined): string {
-  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : '–';
-}
-
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const head = heads.map((text) => `<th>${escape(text)}</th>`).join('');
-  const cell = (text: string, index: number): string => `<td${index > 0 ? ' class="number"' : ''}>${escape(text)}</td>`;
-  const body = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`).join('\n');
-  return `<table><tr>${head}</tr>\n${body}</table>`;
-}
+import { escape, number, page, pngFigure, table } from './page';
 
 function validationTable(log: readonly LogEntry[], position: RunPosition): string {
   const validations = log.filter((entry) => Object.keys(entry).some((key) => key.startsWith('validation/')));
@@ -99,9 +76,8 @@ function samples(run: string, best: number | undefined): string {
   return shown
     .filter((step) => byStep.has(step))
     .map((step) => {
-      const png = readFileSync(join(folder, byStep.get(step)!)).toString('base64');
       const title = `step ${step}${step === best ? ' (best)' : ''}`;
-      return `<figure><figcaption>${title}</figcaption><img alt="depth maps of ${title}" src="data:image/png;base64,${png}"></figure>`;
+      return pngFigure(title, `depth maps of ${title}`, readFileSync(join(folder, byStep.get(step)!)));
     })
     .join('\n');
 }
@@ -109,6 +85,13 @@ function samples(run: string, best: number | undefined): string {
 function readVersions(run: string): Versions {
   const path = join(run, VERSIONS_FILE);
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Versions) : {};
+}
+
+/** Steps at which a stage ends and another begins. */
+function stageBorders({ stages }: Recipe): number[] {
+  const borders: number[] = [];
+  for (const { steps } of stages.slice(0, -1)) borders.push((borders[borders.length - 1] ?? 0) + steps);
+  return borders;
 }
 
 /** @returns the page @throws Error naming the file, when the folder is not of a run that has a checkpoint */
@@ -122,12 +105,11 @@ export function reportPage(run: string): string {
       ? `<p>Best: step ${best.step}, ${escape(best.figure)} ${number(best.value)} (${BEST_FILE}); last: step ${position.step} (${CHECKPOINT_FILE}).</p>`
       : '';
   const corrupt = position.corruptFrames.map((frame) => `<li>${escape(frame)}</li>`).join('\n');
-  return `<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>${escape(recipe.name)}: training report</title><style>${STYLE}</style></head>
-<body>
-<h1>${escape(recipe.name)}</h1>
-<p>${escape(recipe.description)}${recipe.paper ? ` (${escape(recipe.paper)})` : ''}</p>
+  const span = { end: totalSteps(recipe), borders: stageBorders(recipe) };
+  return page(
+    recipe.name,
+    'training report',
+    `<p>${escape(recipe.description)}${recipe.paper ? ` (${escape(recipe.paper)})` : ''}</p>
 ${bestLine}
 <h2>Figures</h2>
 ${validationTable(log, position)}
@@ -141,16 +123,14 @@ ${samples(run, best?.step)}
 <p>Over steps; grey lines are borders of stages.</p>
 <div class="curves">
 ${figuresOf(log)
-  .map((figure) => `<div>${drawFigure(figure, recipe)}</div>`)
+  .map((figure) => `<div>${drawFigure(figure, span)}</div>`)
   .join('\n')}
 </div>
 <h2>Recipe</h2>
 <pre>${escape(readFileSync(join(run, RECIPE_FILE), 'utf8'))}</pre>
 <h2>Versions</h2>
-${table(['', ''], Object.entries(readVersions(run)))}
-</body>
-</html>
-`;
+${table(['', ''], Object.entries(readVersions(run)))}`,
+  );
 }
 
 /** Writes report.html into the run folder. @returns its path */
