@@ -121,26 +121,30 @@ export class ReplayBuffer<S extends Sample> {
     const kept = this.#stored.filter(({ kind }) => kind === 'place');
     const similar = kept.some((one) => cosine(one.sample.descriptor, sample.descriptor) > maxSimilarity);
     if (similar) return false;
-    while (this.#bytes + sample.bytes > this.limit) {
-      const left = this.#stored.filter(({ kind }) => kind === 'place');
-      if (left.length === 0) return false;
-      this.#drop(mostLikeAnother(left));
-    }
+    this.#makeRoom(sample.bytes);
     return this.add('place', sample);
   }
 
-  /** Keeps a sample in place of the kind's oldest, where there are `count` of them already. @returns the one that went */
-  addInTurn(kind: SampleKind, sample: S, count: number): S | undefined {
+  /** Keeps a sample in place of the kind's oldest, where there are `count` of them already; frames of the place make room for it. */
+  addInTurn(kind: SampleKind, sample: S, count: number): boolean {
     const ofKind = this.#stored.filter((one) => one.kind === kind);
-    const oldest = ofKind.length >= count ? ofKind[0] : undefined;
-    if (oldest) this.#drop(oldest);
-    this.add(kind, sample);
-    return oldest?.sample;
+    if (ofKind.length >= count) this.#drop(ofKind[0]);
+    this.#makeRoom(sample.bytes);
+    return this.add(kind, sample);
   }
 
   /** Forgets all samples of a kind, files included. */
   clear(kind: SampleKind): void {
     for (const stored of this.#stored.filter((one) => one.kind === kind)) this.#drop(stored);
+  }
+
+  /** As far as frames of the place can. */
+  #makeRoom(bytes: number): void {
+    while (this.#bytes + bytes > this.limit) {
+      const place = this.#stored.filter(({ kind }) => kind === 'place');
+      if (place.length === 0) return;
+      this.#drop(mostLikeAnother(place));
+    }
   }
 
   #path({ kind, number }: Stored<S>): string | undefined {

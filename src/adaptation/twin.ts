@@ -217,7 +217,11 @@ function note(
   judgements: TwinReport['judgements'],
 ): void {
   if (losses)
-    log.push({ frame, step, ...Object.fromEntries(Object.entries(losses).map(([name, x]) => [`time/${name}`, x])) });
+    log.push({
+      frame,
+      step,
+      ...Object.fromEntries(Object.entries(losses).map(([name, x]) => [`learning/${name}`, x])),
+    });
   if (!judgement) return;
   const { candidate, active, reference, verdict, reasons } = judgement;
   const entry: TwinLogEntry = { frame, step };

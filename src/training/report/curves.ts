@@ -15,6 +15,7 @@ const COLOURS: Record<string, string> = {
   reference: '#808080',
   published: '#d0416f',
   candidate: '#3b528b',
+  learning: '#3b528b',
 };
 const FONT = 'sans-serif';
 

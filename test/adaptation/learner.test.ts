@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Learner, type LearnerOptions, type ModelUpdate, type StepReport } from '../../src/adaptation/learner';
+import { parseModelFromOnnx } from '../../src/model/onnx/loadOnnx';
+import { evening, RenderedDrive, smallModel } from '../support/renderedDrive';
+
+const source = new RenderedDrive('source', 1, 30);
+const place = new RenderedDrive('place', 5, 24, evening);
+const model = smallModel();
+const learners: Learner[] = [];
+
+afterEach(() => learners.splice(0).forEach((learner) => learner.dispose()));
+
+/** A learner that judges often, with everything it says. */
+function start(options: LearnerOptions = {}, drives: readonly RenderedDrive[] | null = [source]) {
+  const learner = new Learner(model, {
+    bufferMegabytes: 6,
+    judgedSource: 2,
+    judgedPlace: 2,
+    leastJudged: 2,
+    judgedEvery: 4,
+    judgeEvery: 3,
+    ...options,
+  });
+  learners.push(learner);
+  const said = {
+    promoted: [] as ModelUpdate[],
+    rolledBack: [] as { reason: string; update?: ModelUpdate }[],
+    paused: [] as string[],
+    warnings: [] as string[],
+  };
+  learner.on('promoted', (update) => said.promoted.push(update));
+  learner.on('rolledBack', (event) => said.rolledBack.push(event));
+  learner.on('paused', ({ reason }) => said.paused.push(reason));
+  learner.on('warning', ({ message }) => said.warnings.push(message));
+  if (drives) learner.addSource(drives);
+  return { learner, said };
+}
+
+/** Drives through the place again and again until `until`, at most `steps` pieces of work. */
+function drive(learner: Learner, until: () => boolean, steps = 60): StepReport[] {
+  const reports: StepReport[] = [];
+  const image = new Uint8Array(3 * place.width * place.height);
+  const { width, height, intrinsics } = place;
+  for (let frame = 0; reports.length < steps && !until(); frame++) {
+    place.readFrame(frame % place.count, image);
+    learner.push({ image, width, height, intrinsics, stamp: frame / 10 });
+    const report = learner.step();
+    if (report) reports.push(report);
+    else if (learner.status().state !== 'learning') break;
+  }
+  return reports;
+}
+
+test('learns the place, keeps the source, and promotes averaged weights with their pedigree', () => {
+  const { learner, said } = start({ learningRate: 1e-3, emaDecay: 0.8, maxSourceRise: 0.05, errorBand: 0.2 });
+  const reports = drive(learner, () => said.promoted.length > 0);
+  expect(said.promoted).toHaveLength(1);
+  const [{ onnx, sha256, version, parent, changed }] = said.promoted;
+  expect(sha256).toBe(createHash('sha256').update(onnx).digest('hex'));
+  expect(parent).toBe(createHash('sha256').update(model).digest('hex'));
+  expect(version).toBe('2+adapted.1');
+  expect(changed).toEqual(['depth', 'gradient', 'pose']);
+  const judgement = reports.find((report) => report.judgement?.verdict === 'promoted')!.judgement!;
+  expect(judgement.candidate.place.error).toBeLessThan(judgement.reference.place.error);
+  expect(judgement.candidate.source.error).toBeLessThan(1.05 * judgement.reference.source.error);
+  const [before, after] = [model, onnx].map((bytes) => parseModelFromOnnx(bytes));
+  const weights = after.network.getWeights();
+  const same = [...before.network.getWeights()].filter(([name, values]) =>
+    values.every((x, i) => x === weights.get(name)![i]),
+  );
+  expect(same.map(([name]) => name).every((name) => name.startsWith('encoder/'))).toBe(true);
+  expect(same.length).toBeGreaterThan(50);
+  expect(after.metadata).toEqual({ ...before.metadata, version, parentSha256: parent });
+  const status = learner.status();
+  expect(status).toMatchObject({ state: 'learning', promoted: 1, rolledBack: 0, version, sha256 });
+  expect(status.buffer.bytes).toBeLessThanOrEqual(status.buffer.limit);
+  expect(status.placeError!.candidate).toBe(judgement.candidate.place.error);
+  expect(Object.keys(status.losses)).toEqual(
+    expect.arrayContaining(['photometric', 'reference_depth', 'scale_anchor', 'loss', 'gradient_norm']),
+  );
+  for (const { network } of [before, after]) network.dispose();
+
+  // What is published can be withdrawn: the reference comes back as it was.
+  learner.reset();
+  expect(said.rolledBack[0]).toMatchObject({ reason: 'reset to factory', update: { parent: sha256, version: '2' } });
+  expect(said.rolledBack[0].update!.onnx).toBe(model);
+  expect(learner.weights.published).toBe(learner.weights.reference);
+});
+
+test('a step that is no number is undone at once, and after three adaptation pauses until it is resumed', () => {
+  const { learner, said } = start({ maxRollbacks: 3, judgeEvery: 1000 });
+  const before = learner.weights.published;
+  learner.setOptions({ learningRate: 1e30 });
+  drive(learner, () => learner.status().state === 'paused');
+  expect(said.rolledBack).toHaveLength(3);
+  for (const { reason, update } of said.rolledBack) {
+    expect(reason).toMatch(/(loss|norm) is (NaN|Infinity) at step/);
+    expect(update).toBeUndefined();
+  }
+  expect(said.paused).toEqual([expect.stringMatching(/^rolled back 3 times without a promotion.* is (NaN|Infinity)/)]);
+  expect(learner.status()).toMatchObject({ state: 'paused', reason: said.paused[0], rolledBack: 3, promoted: 0 });
+  expect(drive(learner, () => false)).toEqual([]);
+  expect(learner.weights.published).toBe(before);
+
+  learner.resume();
+  learner.setOptions({ learningRate: 1e-5 });
+  const [report] = drive(learner, () => learner.status().step > said.rolledBack.length * 2 + 1);
+  expect(Number.isFinite(report.loss)).toBe(true);
+});
+
+test('a candidate whose depth has run away is rolled back to the published weights', () => {
+  const { learner, said } = start({ learningRate: 0.02, emaDecay: 0, losses: { photometric: 1 } });
+  drive(learner, () => said.rolledBack.length > 0);
+  expect(said.promoted).toEqual([]);
+  expect(said.rolledBack[0].reason).toMatch(/scale|error|disagree/);
+  // Learning starts again from what is published: a judgement of it now would find the reference.
+  learner.setOptions({ learningRate: 0 });
+  let reports: StepReport[] = [];
+  while (!reports.some(({ judgement }) => judgement) && reports.length < 12)
+    reports = [...reports, ...drive(learner, () => false, 1)];
+  const { candidate, reference } = reports.find((report) => report.judgement)!.judgement!;
+  expect(candidate.place.error).toBeCloseTo(reference.place.error, 6);
+});
+
+test('state and buffer go on after a restart; a damaged state is named', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-learner-'));
+  const options = { folder, learningRate: 1e-3, emaDecay: 0.5, maxSourceRise: 1, errorBand: 1, scaleBand: 1 };
+  const first = start(options);
+  drive(first.learner, () => first.said.promoted.length > 0);
+  first.learner.save();
+  const { buffer, ...status } = first.learner.status();
+  expect(status.promoted).toBe(1);
+
+  const second = start(options, null);
+  // Without source frames of its own it takes those on disk.
+  expect(second.learner.restore()).toBe(true);
+  expect(second.learner.status().buffer).toEqual(buffer);
+  const { step, version, sha256, promoted } = second.learner.status();
+  expect({ step, version, sha256, promoted }).toEqual({
+    step: status.step,
+    version: status.version,
+    sha256: status.sha256,
+    promoted: 1,
+  });
+  expect(createHash('sha256').update(second.learner.model().onnx).digest('hex')).toBe(sha256);
+  expect(drive(second.learner, () => false, 2).length).toBe(2);
+
+  truncateSync(join(folder, 'state.safetensors'), 1000);
+  const third = start(options, null);
+  expect(third.learner.restore()).toBe(false);
+  expect(third.said.warnings).toEqual([expect.stringContaining('state.safetensors')]);
+  expect(third.learner.status().buffer.source).toBe(buffer.source);
+  expect(readdirSync(folder).sort()).toEqual(['buffer', 'state.safetensors']);
+});
+
+test('without source frames it waits and says so', () => {
+  const { learner } = start({}, null);
+  expect(drive(learner, () => false, 3)).toEqual([]);
+  expect(learner.status()).toMatchObject({ state: 'waiting', reason: expect.stringContaining('no source frames') });
+});
+
+test('frames and models that do not fit are refused by name', () => {
+  const { learner } = start();
+  const { width, height, intrinsics } = place;
+  const image = new Uint8Array(3 * width * height);
+  expect(() => learner.push({ image: image.subarray(3), width, height, intrinsics, stamp: 0 })).toThrow(/image has/);
+  expect(() => learner.push({ image, width, height, intrinsics: { ...intrinsics, width: 1 }, stamp: 0 })).toThrow(
+    /intrinsics are of 1/,
+  );
+  expect(() => learner.push({ image, width, height, intrinsics, stamp: NaN })).toThrow(/stamp is NaN/);
+  expect(() => new Learner(model.subarray(0, 1000))).toThrow(/truncated or no ONNX file/);
+  expect(() => start({ learningRate: -1 })).toThrow(/learningRate/);
+});
+
+test('rests by its duty cycle', () => {
+  const { learner } = start({ dutyCycle: 0.001, stepsPerTriplet: 2 });
+  expect(drive(learner, () => learner.status().step > 0)).toHaveLength(1);
+  // The triplet is to be learned from once more, but only after a thousand times as long.
+  expect(learner.step()).toBeUndefined();
+  learner.setOptions({ dutyCycle: 1 });
+  expect(learner.step()).toBeUndefined();
+});
