@@ -55,7 +55,7 @@ function drive(learner: Learner, until: () => boolean, steps = 60): StepReport[]
 }
 
 test('learns the place, keeps the source, and promotes averaged weights with their pedigree', () => {
-  const { learner, said } = start({ learningRate: 1e-3, emaDecay: 0.8, maxSourceRise: 0.05, errorBand: 0.2 });
+  const { learner, said } = start({ learningRate: 3e-4, emaDecay: 0.8, maxSourceRise: 0.05, consistencyBand: 3 });
   const reports = drive(learner, () => said.promoted.length > 0);
   expect(said.promoted).toHaveLength(1);
   const [{ onnx, sha256, version, parent, changed }] = said.promoted;
@@ -127,7 +127,7 @@ test('a candidate whose depth has run away is rolled back to the published weigh
 
 test('state and buffer go on after a restart; a damaged state is named', () => {
   const folder = mkdtempSync(join(tmpdir(), 'depthgrad-learner-'));
-  const options = { folder, learningRate: 1e-3, emaDecay: 0.5, maxSourceRise: 1, errorBand: 1, scaleBand: 1 };
+  const options = { folder, learningRate: 3e-4, emaDecay: 0.8, maxSourceRise: 0.05, consistencyBand: 3 };
   const first = start(options);
   drive(first.learner, () => first.said.promoted.length > 0);
   first.learner.save();
