@@ -15,6 +15,8 @@ function lint(file: string, source: string): string {
 test.each([
   ['src/geometry/camera.ts', '../model/network', 'src/geometry must not import src/model'],
   ['src/model/network.ts', '../training/trainer', 'src/model must not import src/training'],
+  ['src/training/trainer.ts', '../adaptation/learner', 'src/training must not import src/adaptation'],
+  ['src/adaptation/learner.ts', '../inference/modelFile', 'src/adaptation must not import src/inference'],
 ])('the linter refuses that %s imports %s', (file, imported, message) => {
   expect(lint(file, `import * as upward from '${imported}';\nexport { upward };\n`)).toContain(message);
 });
