@@ -28,7 +28,9 @@ export function learnStep(
   options: AdaptationOptions,
   number: number,
 ): LearnedStep {
-  const { seed, replayPlace, replaySource, losses: weights, learningRate, encoderRate } = options;
+  const { seed, replayPlace, replaySource, learningRate, encoderRate } = options;
+  // A term without weight is not worth its time.
+  const weights = Object.fromEntries(Object.entries(options.losses).filter(([, weight]) => weight > 0));
   const random = new Random(stepState(seed, number));
   const draw = (kind: 'place' | 'source', count: number): KeptTriplet[] => {
     const kept = buffer.of(kind);

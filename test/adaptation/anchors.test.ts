@@ -20,7 +20,7 @@ function outputs(levels: number[], way: number): TrainingOutputs {
   const map = (channels: number): tf.Tensor4D =>
     tf.tile(tf.tensor4d(levels, [levels.length, 1, 1, 1]), [1, height, width, channels]);
   const poses = tf.tensor2d(levels.map(() => [0, 0, way, 0, 0, 0]));
-  const aligned = { poseFromPrevious: poses, poseToNext: poses };
+  const aligned = { poseFromPrevious: poses, poseToNext: poses, refined: true };
   return { logDisparity: map(1), fused: map(1), gradient: tf.zeros([levels.length, height, width, 2]), aligned };
 }
 
