@@ -3,13 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError, type Command } from 'commander';
-import { preparedFolder, resolveFile } from '../paths';
-import { openRecording } from '../training/datasets/openRecording';
-import { prepare } from '../training/datasets/prepare';
+import { resolveFile } from '../paths';
 import type { PreparedDrive } from '../training/datasets/prepared';
 import { count, positive, positiveInteger, SAMPLE_CAMERA } from '../training/flags';
 import { makeRunFolder, REPORT_FILE } from '../training/runFolder';
 import { defaultOptions, type AdaptationOptions } from './options';
+import { openDrive } from './sourceDrives';
 import { runTwin } from './twin';
 import { TWIN_FILES, writeTwin } from './twinReport';
 
@@ -38,17 +37,13 @@ function setOption(text: string, before: Partial<AdaptationOptions> = {}): Parti
   return { ...before, losses: { ...(before.losses ?? defaultOptions.losses), [name]: value } };
 }
 
-async function open(path: string, cameraFile: string): Promise<PreparedDrive> {
-  return prepare(await openRecording(resolveFile(path), { cameraFile: resolveFile(cameraFile) }), preparedFolder());
-}
-
 async function adapt(flags: AdaptFlags): Promise<void> {
   const { model, source, target, out, camera, sourceCamera = camera, set, ...options } = flags;
   makeRunFolder(out);
   const onnx = readFileSync(resolveFile(model));
   const sources: PreparedDrive[] = [];
-  for (const path of source) sources.push(await open(path, sourceCamera));
-  const drive = await open(target, camera);
+  for (const path of source) sources.push(await openDrive(path, sourceCamera));
+  const drive = await openDrive(target, camera);
   const bar = new SingleBar({ format: 'adapt [{bar}] {value}/{total} frames, {eta_formatted} left', hideCursor: true });
   const shown = process.stderr.isTTY;
   if (shown) bar.start(drive.count, 0);

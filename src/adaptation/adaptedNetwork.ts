@@ -160,9 +160,9 @@ export function batchOf(triplets: readonly Triplet[]): TrainingBatch {
     }),
   );
   const frames = [0, 1, 2].map((f) => networkImages.subarray(f * size * length, (f + 1) * size * length));
-  const motions = triplets.flatMap(({ motion }) => motion ?? []);
+  // A source without speeds must not take the place's from it: NaN where nobody knows.
   const numbers = (key: 'speed' | 'sincePrevious' | 'untilNext'): Float32Array =>
-    Float32Array.from(motions, (motion) => motion[key]);
+    Float32Array.from(triplets, ({ motion }) => motion?.[key] ?? NaN);
   return {
     size,
     height,
@@ -172,9 +172,8 @@ export function batchOf(triplets: readonly Triplet[]): TrainingBatch {
     target: frames[1],
     next: frames[2],
     networkImages,
-    motion:
-      motions.length === size
-        ? { speed: numbers('speed'), sincePrevious: numbers('sincePrevious'), untilNext: numbers('untilNext') }
-        : undefined,
+    motion: triplets.some(({ motion }) => motion)
+      ? { speed: numbers('speed'), sincePrevious: numbers('sincePrevious'), untilNext: numbers('untilNext') }
+      : undefined,
   };
 }

@@ -85,7 +85,7 @@ function missingScale(
   const poses = aligned?.poseFromPrevious.dataSync<'float32'>();
   const driven = speed[b] * sincePrevious[b];
   const estimated = poses ? Math.hypot(...poses.subarray(6 * b, 6 * b + 3)) : 0;
-  if (driven < LEAST_WAY || !(estimated > 1e-3)) return undefined;
+  if (!(driven >= LEAST_WAY) || !(estimated > 1e-3)) return undefined;
   const missing = Math.log(estimated / driven);
   return Math.max(-LARGEST_CORRECTION, Math.min(LARGEST_CORRECTION, missing));
 }

@@ -9,7 +9,7 @@
  * learner.step();
  */
 import { EventEmitter } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AreaResizer, RGB8 } from '../geometry/areaResize';
 import { scaleIntrinsics } from '../geometry/camera';
@@ -39,6 +39,8 @@ export { defaultOptions, type AdaptationOptions } from './options';
 
 const MEBIBYTE = 2 ** 20;
 const STATE_FILE = 'state.safetensors';
+/** What a process killed while saving left behind. */
+const UNFINISHED_STATE = /^state\.safetensors\.\d+\.tmp$/;
 const BUFFER_FOLDER = 'buffer';
 
 export interface LearnerOptions extends Partial<AdaptationOptions> {
@@ -140,8 +142,19 @@ export class Learner extends EventEmitter<LearnerEvents> {
     const intrinsics = scaleIntrinsics(frame.intrinsics, width, height);
     const { stamp, speed } = frame;
     const result = this.#gate.consider({ image, intrinsics, stamp, speed }, this.#options);
-    if (result.triplet) this.#pending = result.triplet;
+    if (result.triplet) this.take(result.triplet);
     return result;
+  }
+
+  /** Takes a triplet whose frames another thread's gate has chosen, at the network's size; it stands in for one not yet learned from. */
+  take(triplet: Triplet): void {
+    this.#pending = triplet;
+  }
+
+  /** Whether the next step could use a new triplet: what comes earlier than that only grows old. */
+  get wantsTriplet(): boolean {
+    const busy = this.#judging !== undefined || this.#pending !== undefined || performance.now() < this.#restUntil;
+    return !busy && this.#counts.pausedBecause === undefined && !this.#missing();
   }
 
   /** One training step or one part of a judgement; undefined where there is nothing to do yet, or adaptation is paused. */
@@ -199,8 +212,17 @@ export class Learner extends EventEmitter<LearnerEvents> {
 
   /** Back to the model the learner was made of; the buffer stays. */
   reset(): void {
-    this.#withdraw('reset to factory');
+    this.withdraw('reset to factory');
     this.resume();
+  }
+
+  /** Publishes the reference again, where it is not what is published, and learns on from it; counts as a rollback. */
+  withdraw(reason: string): void {
+    const update = this.#published.withdraw();
+    for (const kind of ['judged-place', 'judged-source'] as const)
+      for (const { judged } of this.#buffer.of(kind)) if (judged) judged.active = judged.reference;
+    this.#judging = undefined;
+    this.#rollBack(reason, update);
   }
 
   /** The published model: what was promoted last, or the one the learner was made of. */
@@ -237,6 +259,8 @@ export class Learner extends EventEmitter<LearnerEvents> {
       if (kind === 'judged-place') return keepJudged(this.#reference, triplet, 'place');
       return keepTriplet(this.#reference, triplet);
     });
+    for (const name of readdirSync(this.#folder))
+      if (UNFINISHED_STATE.test(name)) rmSync(join(this.#folder, name), { force: true });
     const path = join(this.#folder, STATE_FILE);
     if (!existsSync(path)) return false;
     try {
@@ -321,7 +345,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
       this.emit('promoted', this.#published.promote(judging.promote(), ++this.#counts.promoted));
     } else if (judgement.verdict === 'refused') this.#counts.refused++;
     // What is published is watched too: the place may have changed since it was promoted.
-    if (dangers.length > 0 && judgement.verdict !== 'promoted') this.#withdraw(`published: ${dangers.join('; ')}`);
+    if (dangers.length > 0 && judgement.verdict !== 'promoted') this.withdraw(`published: ${dangers.join('; ')}`);
     else if (judgement.verdict === 'rolled back') this.#rollBack(judgement.reasons.join('; '));
     return { judgement };
   }
@@ -345,14 +369,5 @@ export class Learner extends EventEmitter<LearnerEvents> {
     if (this.#counts.streak < this.#options.maxRollbacks) return;
     this.#counts.pausedBecause = `rolled back ${this.#counts.streak} times without a promotion, the last time because ${reason}`;
     this.emit('paused', { reason: this.#counts.pausedBecause });
-  }
-
-  /** Publishes the reference again, where it is not what is published, and learns on from it. */
-  #withdraw(reason: string): void {
-    const update = this.#published.withdraw();
-    for (const kind of ['judged-place', 'judged-source'] as const)
-      for (const { judged } of this.#buffer.of(kind)) if (judged) judged.active = judged.reference;
-    this.#judging = undefined;
-    this.#rollBack(reason, update);
   }
 }

@@ -73,7 +73,3 @@ export function floats(image: ImageMessage): Float32Array {
 export function stampKey({ sec, nanosec }: Time): string {
   return `${sec}.${nanosec}`;
 }
-
-export function stampSeconds({ sec, nanosec }: Time): number {
-  return sec + nanosec * 1e-9;
-}

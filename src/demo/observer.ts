@@ -1,7 +1,8 @@
 /** The demo's own end of the topics: it counts depths, adds up the ego-motion, follows /diagnostics and takes samples. */
 import { compose, identity, type Se3 } from '../geometry/se3';
 import { createNode, qos, rclnodejs, type RosNode } from '../nodes/ros/rclnodejs';
-import { readHeader, readMotion, readStatus, stampSeconds } from './messages';
+import { stampSeconds } from '../nodes/ros/cdr';
+import { readHeader, readMotion, readStatus } from './messages';
 import { Sampler } from './sampler';
 
 const STATUS = 'depth_node: Inference';

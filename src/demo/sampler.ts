@@ -1,9 +1,10 @@
 import { AreaResizer } from '../geometry/areaResize';
 import type { Picture } from '../media/pictures';
 import { pixelLayout } from '../nodes/ros/cameraImage';
+import { stampSeconds } from '../nodes/ros/cdr';
 import { readImage, type ImageMessage } from '../nodes/ros/messages';
 import { qos, type RosNode, type Subscription } from '../nodes/ros/rclnodejs';
-import { floats, readDepthGradient, readHeader, stampKey, stampSeconds } from './messages';
+import { floats, readDepthGradient, readHeader, stampKey } from './messages';
 
 /** What the camera saw at one moment and what became of it, all of the same stamp. Maps: [height][width](channels). */
 export interface Sample {

@@ -129,3 +129,21 @@ export function undistortionMap(camera: Intrinsics, distortion: PlumbBob, target
   }
   return map;
 }
+
+/**
+ * Intrinsics of the ideal image of the camera's size whose every pixel the distorted camera image covers: the focal lengths grow
+ * in steps of half a percent until no corner would be black. Barrel lenses need no growth.
+ */
+export function coveredIntrinsics(camera: Intrinsics, distortion: PlumbBob): Intrinsics {
+  for (let zoom = 1; zoom < 3; zoom += 0.005) {
+    const target = { ...camera, fx: camera.fx * zoom, fy: camera.fy * zoom };
+    const map = undistortionMap(camera, distortion, target);
+    let inside = true;
+    for (let i = 0; i < map.length && inside; i += 2) {
+      inside =
+        map[i] >= -0.5 && map[i] <= camera.width - 0.5 && map[i + 1] >= -0.5 && map[i + 1] <= camera.height - 0.5;
+    }
+    if (inside) return target;
+  }
+  throw new Error(`distortion [${distortion.join(', ')}] leaves no view without black corners; check the calibration`);
+}

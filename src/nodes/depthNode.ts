@@ -6,10 +6,10 @@ import { declareDepthParameters, type DepthParameters } from './depthParameters'
 import { depthPipeline, type DepthPublishers } from './depthPipeline';
 import { DepthStatistics } from './depthStatistics';
 import { ModelUpdateReceiver, readPublicKey } from './modelUpdateReceiver';
-import { cameraInfoFault, cameraInfoOfImage, siblingCameraInfo } from './ros/cameraInfo';
+import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
-import { readCameraInfo, writeDiagnosticArray, type CameraInfoMessage } from './ros/messages';
-import { createNode, qos, rclnodejs, type RosNode, type Subscription } from './ros/rclnodejs';
+import { writeDiagnosticArray } from './ros/messages';
+import { createNode, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
 
 const DIAGNOSTICS_PERIOD_MS = 1000;
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     { qos: qos(parameters.imageReliability, parameters.imageQueueDepth), isRaw: true },
     (message) => images$.next(message),
   );
-  const cameraInfo = subscribeCameraInfo(node, parameters, imageSubscription.topic, log);
+  const cameraInfo = subscribeCameraInfo(node, parameters.imageReliability, imageSubscription.topic, log);
   const running = depthPipeline({
     images$,
     imageTopic: imageSubscription.topic,
@@ -86,50 +86,6 @@ function createPublishers(node: RosNode, parameters: DepthParameters): DepthPubl
     confidence: node.createPublisher('sensor_msgs/msg/Image', '~/confidence', options),
     egoMotion: node.createPublisher('depthgrad/msg/EgoMotion', '~/ego_motion', options),
   };
-}
-
-/** Follows camera_info: the topic it was remapped to, else the sibling of the image topic. Returns the latest usable one, as that of the image. */
-function subscribeCameraInfo(
-  node: RosNode,
-  parameters: DepthParameters,
-  imageTopic: string,
-  log: ThrottledLog,
-): () => CameraInfoMessage | undefined {
-  let latest: CameraInfoMessage | undefined;
-  let latestBytes: Buffer | undefined;
-  let topic = '';
-  const STAMP_END = 12; // encapsulation header and stamp: all that changes from one message to the next
-
-  const receive = (message: Buffer): void => {
-    if (latestBytes && message.subarray(STAMP_END).equals(latestBytes.subarray(STAMP_END))) return;
-    latestBytes = message; // of a faulty one too: an uncalibrated camera is one warning, not one every few seconds
-    try {
-      const info = readCameraInfo(message);
-      const fault = cameraInfoFault(info);
-      if (fault) throw new RangeError(fault);
-      if (!latest) node.getLogger().info(`${topic}: camera_info of a ${info.width}x${info.height} camera`);
-      latest = cameraInfoOfImage(info);
-    } catch (error) {
-      latest = undefined;
-      log.warn('camera_info', `${topic}: camera_info ignored: ${(error as Error).message}`);
-    }
-  };
-  const subscribe = (name: string): Subscription =>
-    node.createSubscription(
-      'sensor_msgs/msg/CameraInfo',
-      name,
-      { qos: qos(parameters.imageReliability, 1), isRaw: true },
-      receive,
-    );
-
-  let subscription = subscribe('camera_info');
-  const notRemapped = rclnodejs.expandTopicName('camera_info', node.name(), node.namespace());
-  if (subscription.topic === notRemapped && notRemapped !== siblingCameraInfo(imageTopic)) {
-    node.destroySubscription(subscription);
-    subscription = subscribe(siblingCameraInfo(imageTopic));
-  }
-  topic = subscription.topic;
-  return () => latest;
 }
 
 function publishDiagnostics(

@@ -3,19 +3,16 @@
  * network (worker thread) -> depth, camera_info, gradient, confidence; and, while those are on their way, ego-motion.
  */
 import { concatMap, filter, map, tap, type Observable } from 'rxjs';
-import { AreaResizer } from '../geometry/areaResize';
 import type { DepthMaps, EgoMotion } from '../inference/inferenceWorker';
 import type { ModelHost } from '../inference/modelHost';
+import { infoOfView, shrinkImages, type InfoOfView, type ShrunkImage } from './cameraView';
 import type { DepthParameters } from './depthParameters';
 import type { DepthStatistics } from './depthStatistics';
 import { egoMotionMessage, secondsBetween, unavailableEgoMotion } from './egoMotionMessage';
 import { latestOnly } from './latestOnly';
-import { pixelLayout } from './ros/cameraImage';
-import { scaleCameraInfo } from './ros/cameraInfo';
-import { CdrWriter, type Header, type Time } from './ros/cdr';
+import { CdrWriter, type Time } from './ros/cdr';
 import {
   floatImage,
-  readImage,
   writeCameraInfo,
   writeDepthGradient,
   writeEgoMotion,
@@ -48,13 +45,7 @@ export interface DepthPipelineOptions {
 }
 
 /** A frame at the network's size. */
-interface NetworkFrame {
-  readonly header: Header;
-  /** Size of the camera's image. */
-  readonly width: number;
-  readonly height: number;
-  /** uint8 [network height][network width][3] rgb; its own buffer, from the pool. */
-  readonly image: Uint8Array;
+interface NetworkFrame extends ShrunkImage {
   readonly arrivedMs: number;
 }
 
@@ -75,12 +66,19 @@ const BLACK_LEVEL = 15;
 export function depthPipeline(options: DepthPipelineOptions): Observable<unknown> {
   // Network-size image buffers: one in the network, one waiting, one being filled.
   const pool: Uint8Array[] = [];
-  const shrink = shrinkStage(options, pool);
-  const infoOfMaps = mapCameraInfo(options);
+  const { network, parameters, statistics } = options;
+  const view = { ...options, ...network.model, imageRows: parameters.imageRows };
+  const shrink = shrinkImages({ ...view, take: () => pool.pop(), onRejected: () => statistics.rejected++ });
+  const infoOfMaps = infoOfView(view);
   const infer = inferStage(options, pool, infoOfMaps);
   const publish = publishStage(options, infoOfMaps);
   return options.images$.pipe(
-    map((message) => shrink(message)),
+    map((message): NetworkFrame | undefined => {
+      const arrivedMs = performance.now();
+      statistics.framesIn++;
+      const image = shrink(message);
+      return image && { ...image, arrivedMs };
+    }),
     filter((frame) => frame !== undefined),
     latestOnly(infer.run, infer.drop),
     filter((frame) => frame !== undefined),
@@ -90,70 +88,11 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<unknown
   );
 }
 
-/** Image message to network size, straight from the message's bytes; undefined (and a warning) where it is no image. */
-function shrinkStage(options: DepthPipelineOptions, pool: Uint8Array[]) {
-  const { network, parameters, statistics, log, imageTopic } = options;
-  const { width: outputWidth, height: outputHeight } = network.model;
-  let resizer: AreaResizer | undefined;
-
-  return (message: Buffer): NetworkFrame | undefined => {
-    const arrivedMs = performance.now();
-    statistics.framesIn++;
-    try {
-      const image = readImage(message);
-      const layout = pixelLayout(image);
-      const { width, height, step } = image;
-      const rows = rowsSeen(height, parameters);
-      if (!resizer?.fits(width, rows, step, layout)) {
-        resizer = new AreaResizer({ width, height: rows, step, layout, outputWidth, outputHeight });
-      }
-      const shrunk = pool.pop() ?? new Uint8Array(outputWidth * outputHeight * 3);
-      resizer.resize(image.data, shrunk);
-      return { header: image.header, width, height, image: shrunk, arrivedMs };
-    } catch (error) {
-      statistics.rejected++;
-      const text = (error as Error).message;
-      log.warn(`image ${text.split(' ')[0]}`, `${imageTopic}: image ignored: ${text}`);
-      return undefined;
-    }
-  };
-}
-
-/** Rows of the camera's image that the network sees, from the top. */
-function rowsSeen(height: number, { imageRows }: DepthParameters): number {
-  return imageRows > 0 ? Math.min(imageRows, height) : height;
-}
-
-/** camera_info of the maps for a frame; undefined while no usable camera_info has come. */
-type InfoOfMaps = (frame: { width: number; height: number }) => CameraInfoMessage | undefined;
-
-/** Scales camera_info to the maps' size; made anew where it or the image's size is another one than before. */
-function mapCameraInfo({ network, cameraInfo, parameters, log, imageTopic }: DepthPipelineOptions): InfoOfMaps {
-  const { width: mapWidth, height: mapHeight } = network.model;
-  let scaled: { info: CameraInfoMessage; width: number; height: number; ofMaps: CameraInfoMessage } | undefined;
-
-  return ({ width, height }) => {
-    const info = cameraInfo();
-    if (!info) return undefined;
-    if (scaled?.info !== info || scaled.width !== width || scaled.height !== height) {
-      if (info.width !== width || info.height !== height) {
-        log.warn(
-          'camera_info size',
-          `camera_info: width x height is ${info.width}x${info.height}, the image on ${imageTopic} has ${width}x${height}`,
-        );
-      }
-      const rows = (rowsSeen(height, parameters) / height) * info.height;
-      scaled = { info, width, height, ofMaps: scaleCameraInfo({ ...info, height: rows }, mapWidth, mapHeight) };
-    }
-    return scaled.ofMaps;
-  };
-}
-
 /** Frame through the network; decides whether it may be compared with the frame before. */
 function inferStage(
   { network, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
   pool: Uint8Array[],
-  infoOfMaps: InfoOfMaps,
+  infoOfMaps: InfoOfView,
 ) {
   let previous: NetworkFrame | undefined;
 
@@ -237,7 +176,7 @@ function nothingSeen(network: ModelHost): Pick<DepthFrame, 'maps' | 'egoMotion'>
 /** One frame's answer as ROS messages, all with the image's own stamp and frame. */
 function publishStage(
   { network, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
-  infoOfMaps: InfoOfMaps,
+  infoOfMaps: InfoOfView,
 ) {
   const { width: mapWidth, height: mapHeight } = network.model;
   const cdr = new CdrWriter();

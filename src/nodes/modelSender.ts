@@ -1,7 +1,10 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { Observable, Subject } from 'rxjs';
 import type { ModelUpdate } from '../inference/modelUpdate';
 import { CdrWriter, type Time } from './ros/cdr';
 import { readModelAck, writeModelUpdate, type ModelAnswer } from './ros/modelMessages';
+import { ParameterError } from './ros/parameters';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
 
 /**
@@ -34,6 +37,10 @@ export class ModelSender {
     });
   }
 
+  get topic(): string {
+    return this.#updates.topic;
+  }
+
   /** How many nodes receive. */
   get receivers(): number {
     return this.#updates.subscriptionCount;
@@ -52,4 +59,14 @@ export class ModelSender {
 function wallTime(): Time {
   const milliseconds = Date.now();
   return { sec: Math.floor(milliseconds / 1000), nanosec: (milliseconds % 1000) * 1_000_000 };
+}
+
+/** The key of parameter private_key; undefined where it is empty. Throws ParameterError. */
+export function readPrivateKey(path: string): KeyObject | undefined {
+  if (path === '') return undefined;
+  try {
+    return createPrivateKey(readFileSync(path));
+  } catch (error) {
+    throw new ParameterError(`parameter private_key: ${path} holds no private key (${(error as Error).message})`);
+  }
 }

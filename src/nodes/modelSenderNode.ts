@@ -4,11 +4,9 @@
  *   node dist/src/nodes/modelSenderNode.js --ros-args -p model:=new.onnx -p parent:=models/default.onnx -p version:=1
  */
 import { end, isEnding, onEnd } from './ros/endOnSignal';
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readModelFile } from '../inference/modelFile';
 import { packModelUpdate } from '../inference/modelUpdate';
-import { ModelSender } from './modelSender';
+import { ModelSender, readPrivateKey } from './modelSender';
 import { declareModelSenderParameters } from './modelSenderParameters';
 import { ParameterError } from './ros/parameters';
 import { createNode, rclnodejs } from './ros/rclnodejs';
@@ -36,15 +34,6 @@ async function main(): Promise<void> {
   });
   node.spin();
   node.getLogger().info(`${update.data.length} bytes (${update.kind}) on ${depthNode}/model_update`);
-}
-
-function readPrivateKey(path: string): KeyObject | undefined {
-  if (path === '') return undefined;
-  try {
-    return createPrivateKey(readFileSync(path));
-  } catch (error) {
-    throw new ParameterError(`parameter private_key: ${path} holds no private key (${(error as Error).message})`);
-  }
 }
 
 main().catch((error: Error) => {

@@ -14,16 +14,19 @@ import time
 
 import numpy as np
 import rclpy
-from depthgrad.msg import DepthGradient, EgoMotion, ModelAck, ModelUpdate
+from depthgrad.msg import AdaptationStatus, DepthGradient, EgoMotion, ModelAck, ModelUpdate
 from depthgrad.srv import LoadModel
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.executors import ExternalShutdownException
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import SetBool, Trigger
 
-TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray, ModelAck, ModelUpdate)}
+TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray, ModelAck, ModelUpdate, AdaptationStatus, TwistStamped, Odometry)}
 output = threading.Lock()
 
 
@@ -64,7 +67,35 @@ def ack_fields(ack):
     }
 
 
+def plain(value):
+    if isinstance(value, str):
+        return value
+    return [plain(one) for one in value] if hasattr(value, '__len__') else value
+
+
+def status_fields(status):
+    names = [name for name in status.get_fields_and_field_types() if name != 'stamp']
+    return {'stamp': stamp(status.stamp)} | {name: plain(getattr(status, name)) for name in names}
+
+
+def update_fields(update):
+    return {
+        'stamp': stamp(update.stamp),
+        'kind': update.kind,
+        'version': update.version,
+        'sha256': update.sha256,
+        'parentSha256': update.parent_sha256,
+        'keyId': update.key_id,
+        'signature': base64.b64encode(update.signature).decode(),
+        'bytes': len(update.data),
+    }
+
+
 def fields(message):
+    if isinstance(message, AdaptationStatus):
+        return status_fields(message)
+    if isinstance(message, ModelUpdate):
+        return update_fields(message)
     if isinstance(message, ModelAck):
         return ack_fields(message)
     if isinstance(message, Image):
@@ -185,6 +216,53 @@ class Peer:
             stamps.append(stamp(image.header.stamp))
         return {'stamps': stamps}
 
+    def start_stream(self, command):
+        """
+        The rgb8 frames of the file `path` again and again at `rate` per second until `stop_stream`, each with its camera_info, its speed where there is
+        one, and a stamp of this moment plus `offset` seconds. With `depth` it waits on a busy machine, so that two depths at most are on their way.
+        """
+        stopping = self.stopping = threading.Event()
+        self.streamed = []
+        size = command['width'] * command['height'] * 3
+        with open(command['path'], 'rb') as file:
+            content = file.read()
+        frames = [content[at : at + size] for at in range(0, len(content), size)]
+        image = Image(width=command['width'], height=command['height'], step=command['width'] * 3, encoding='rgb8')
+        info = CameraInfo(width=command['width'], height=command['height'], distortion_model='plumb_bob')
+        info.k = [float(value) for value in command['k']]
+        info.d = [0.0] * 5
+
+        def stream():
+            number, before, due = 0, self.received[command.get('depth')], time.monotonic()
+            while not stopping.is_set():
+                now = time.time() + command.get('offset', 0.0)
+                image.header.stamp.sec, image.header.stamp.nanosec = int(now), int(now % 1 * 1e9)
+                info.header = image.header
+                if 'info' in command:
+                    self.publishers[command['info']].publish(info)
+                if 'speed' in command:
+                    twist = TwistStamped(header=image.header)
+                    twist.twist.linear.x = command['speed']
+                    self.publishers[command['twist']].publish(twist)
+                image.data = frames[number % len(frames)]
+                self.publishers[command['topic']].publish(image)
+                self.streamed.append(stamp(image.header.stamp))
+                number += 1
+                while 'depth' in command and number - (self.received[command['depth']] - before) >= 2:
+                    if stopping.wait(0.002):
+                        break
+                due = max(due + 1 / command['rate'], time.monotonic())
+                stopping.wait(due - time.monotonic())
+
+        self.streaming = threading.Thread(target=stream, daemon=True)
+        self.streaming.start()
+        return {}
+
+    def stop_stream(self, _):
+        self.stopping.set()
+        self.streaming.join()
+        return {'stamps': self.streamed}
+
     def model_update(self, command):
         """`path`: file with the bytes of `data`; `raw`: what is sent in the place of a message."""
         publisher = self.publishers[command['topic']]
@@ -247,8 +325,19 @@ class Peer:
         done.wait()
         return future.result()
 
+    def set_bool(self, command):
+        response = self.call(SetBool, command['service'], SetBool.Request(data=command['value']))
+        return {'success': response.success, 'message': response.message}
+
+    def trigger(self, command):
+        response = self.call(Trigger, command['service'], Trigger.Request())
+        return {'success': response.success, 'message': response.message}
+
     def set_parameter(self, command):
-        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(command['value']))
+        if command.get('integer'):
+            value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=command['value'])
+        else:
+            value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(command['value']))
         request = SetParameters.Request(parameters=[Parameter(name=command['name'], value=value)])
         result = self.call(SetParameters, f"{command['node']}/set_parameters", request).results[0]
         return {'successful': result.successful, 'reason': result.reason}

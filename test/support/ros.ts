@@ -29,7 +29,7 @@ async function until<T>(value: () => T | undefined, what: () => string, timeoutM
   }
 }
 
-/** A node of this package as a process. */
+/** A node of this package as a process. `prelude` is run by the shell before it, in its process: `ulimit -f 100`. */
 export class NodeProcess {
   /** Everything it wrote, log lines included. */
   output = '';
@@ -37,10 +37,17 @@ export class NodeProcess {
   readonly #exit: Promise<number | null>;
   #exited = false;
 
-  constructor(name: 'depthNode' | 'replayNode' | 'modelSenderNode', rosArguments: string[], env: NodeJS.ProcessEnv) {
+  constructor(
+    name: 'depthNode' | 'replayNode' | 'modelSenderNode' | 'adaptationNode',
+    rosArguments: string[],
+    env: NodeJS.ProcessEnv,
+    prelude?: string,
+  ) {
     const file = join(ROOT, 'dist', 'src', 'nodes', `${name}.js`);
     if (!existsSync(file)) throw new Error(`${file} is not there; run npm run build first`);
-    this.#child = spawn(process.execPath, [file, '--ros-args', ...rosArguments], { env });
+    const command = [process.execPath, file, '--ros-args', ...rosArguments];
+    const [program, ...rest] = prelude ? ['sh', '-c', `${prelude}; exec "$@"`, 'sh', ...command] : command;
+    this.#child = spawn(program, rest, { env });
     this.#child.stdout!.on('data', (text: Buffer) => (this.output += text.toString()));
     this.#child.stderr!.on('data', (text: Buffer) => (this.output += text.toString()));
     this.#exit = new Promise((resolve) =>
@@ -52,10 +59,11 @@ export class NodeProcess {
   }
 
   /** Waits for a line of its output. */
-  async logged(pattern: RegExp): Promise<string> {
+  async logged(pattern: RegExp, timeoutMs?: number): Promise<string> {
     return until(
       () => this.output.match(pattern)?.[0],
       () => `${pattern} in:\n${this.output}`,
+      timeoutMs,
     );
   }
 
@@ -143,7 +151,11 @@ export class Peer {
   }
 
   /** The first message on a topic that fits; it is taken out. */
-  async message(topic: string, fits: (message: PeerMessage) => boolean = () => true): Promise<PeerMessage> {
+  async message(
+    topic: string,
+    fits: (message: PeerMessage) => boolean = () => true,
+    timeoutMs?: number,
+  ): Promise<PeerMessage> {
     const index = await until(
       () => {
         const found = this.#messages.findIndex((message) => message.topic === topic && fits(message));
@@ -151,6 +163,7 @@ export class Peer {
       },
       () =>
         `message on ${topic}; there are ${this.#messages.map((m) => `${m.topic} ${m.stamp}`).join(', ') || 'none'}; peer: ${this.#errors}`,
+      timeoutMs,
     );
     return this.#messages.splice(index, 1)[0];
   }

@@ -12,6 +12,10 @@ export interface Time {
   readonly nanosec: number;
 }
 
+export function stampSeconds({ sec, nanosec }: Time): number {
+  return sec + nanosec * 1e-9;
+}
+
 /** std_msgs/Header */
 export interface Header {
   readonly stamp: Time;
@@ -86,6 +90,25 @@ export class CdrWriter {
     const at = this.#reserve(1, bytes + 1);
     this.#buffer.write(text, at, 'utf8');
     this.#buffer[at + bytes] = 0;
+    return this;
+  }
+
+  /** Sequences with their lengths. */
+  strings(texts: readonly string[]): this {
+    this.uint32(texts.length);
+    for (const text of texts) this.string(text);
+    return this;
+  }
+
+  float32s(values: readonly number[]): this {
+    this.uint32(values.length);
+    for (const value of values) this.float32(value);
+    return this;
+  }
+
+  uint64s(values: readonly number[]): this {
+    this.uint32(values.length);
+    for (const value of values) this.uint64(value);
     return this;
   }
 

@@ -119,6 +119,25 @@ export function readCameraInfo(message: Buffer): CameraInfoMessage {
   };
 }
 
+/** What is read of a geometry_msgs/TwistStamped or a nav_msgs/Odometry: the linear velocity x, y, z in m/s. */
+export interface LinearVelocity {
+  readonly header: Header;
+  readonly linear: Float64Array;
+}
+
+export function readTwistStamped(message: Buffer): LinearVelocity {
+  const cdr = new CdrReader(message);
+  return { header: cdr.header(), linear: cdr.float64s(3) };
+}
+
+export function readOdometryTwist(message: Buffer): LinearVelocity {
+  const cdr = new CdrReader(message);
+  const header = cdr.header();
+  cdr.string(); // child_frame_id
+  cdr.float64s(7 + 36); // pose and its covariance
+  return { header, linear: cdr.float64s(3) };
+}
+
 export const SPACE_LOG_DISPARITY = 0;
 
 /** depthgrad/DepthGradient of ln(1/Z); `gradient`: [height][width][2], du and dv per pixel. */

@@ -1,5 +1,6 @@
 /** Lens distortion, the hood and the size of a camera's frames taken out in one weighted sum per pixel. */
 import {
+  coveredIntrinsics,
   cropIntrinsics,
   scaleIntrinsics,
   undistortionMap,
@@ -9,24 +10,6 @@ import {
 
 /** Bilinear samples along each axis of an output pixel: at a shrink of 3 they lie closer than the source's pixels. */
 const SAMPLES = 4;
-
-/**
- * Intrinsics of the ideal image of the camera's size whose every pixel the distorted camera image covers: the focal lengths grow
- * in steps of half a percent until no corner would be black. Barrel lenses need no growth.
- */
-export function coveredIntrinsics(camera: Intrinsics, distortion: PlumbBob): Intrinsics {
-  for (let zoom = 1; zoom < 3; zoom += 0.005) {
-    const target = { ...camera, fx: camera.fx * zoom, fy: camera.fy * zoom };
-    const map = undistortionMap(camera, distortion, target);
-    let inside = true;
-    for (let i = 0; i < map.length && inside; i += 2) {
-      inside =
-        map[i] >= -0.5 && map[i] <= camera.width - 0.5 && map[i + 1] >= -0.5 && map[i + 1] <= camera.height - 0.5;
-    }
-    if (inside) return target;
-  }
-  throw new Error(`distortion [${distortion.join(', ')}] leaves no view without black corners; check the calibration`);
-}
 
 /** A map from one camera's frames to undistorted, cropped, shrunk ones by area averages, computed once. */
 export class Undistorter {

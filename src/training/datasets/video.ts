@@ -5,7 +5,7 @@ import { readCameraFile } from '../../media/cameraFile';
 import { FrameSourceError, openFrameSource } from '../../media/frameSource';
 import type { RecordedFrame, Recording, RecordingLayout } from './recording';
 
-const VIDEO = /\.(mp4|m4v|mov|avi|mkv|webm|mpe?g|ts|wmv)$/i;
+export const VIDEO = /\.(mp4|m4v|mov|avi|mkv|webm|mpe?g|ts|wmv)$/i;
 
 /**
  * @param cameraFile yaml as scripts/calibrate.py writes it

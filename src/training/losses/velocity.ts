@@ -5,7 +5,7 @@ import { required, type LossTerm } from './loss';
 const LENGTH_EPSILON = 1e-12;
 
 /**
- * Mean | |t| - speed * dt | in metres over samples and motions: gives ego-motion its metric scale, and depth too where the photometric
+ * Mean | |t| - speed * dt | in metres over motions and the samples that have a speed (NaN: none): gives ego-motion its metric scale, and depth too where the photometric
  * losses see the pose head's own answers (align_poses: false). Refined poses are constants in the depth's own scale, which they leave as it is.
  */
 export const velocity: LossTerm = {
@@ -16,15 +16,19 @@ export const velocity: LossTerm = {
   compute({ poseFromPrevious, poseToNext }, batch) {
     const { speed, sincePrevious, untilNext } = required(batch.motion, velocity.name, 'a batch with speeds');
     const pose = required(poseFromPrevious, velocity.name, 'a network with a pose head');
-    const errors = [lengthError(pose, speed, sincePrevious)];
-    if (poseToNext && untilNext) errors.push(lengthError(poseToNext, speed, untilNext));
-    return { value: tf.mean(tf.concat(errors)) as tf.Scalar };
+    const toNext = poseToNext && untilNext && lengthErrors(poseToNext, speed, untilNext);
+    const errors = [lengthErrors(pose, speed, sincePrevious), toNext].flatMap((error) => error ?? []);
+    // The pose keeps a gradient where no sample has a speed: that of nothing.
+    const value = errors.length > 0 ? tf.mean(tf.concat(errors)) : tf.mul(tf.sum(pose), 0);
+    return { value: value as tf.Scalar };
   },
 };
 
-/** | |t| - speed * seconds | per sample, [b]. */
-function lengthError(pose: tf.Tensor2D, speed: Float32Array, seconds: Float32Array): tf.Tensor1D {
-  const translation = tf.slice(pose, [0, 0], [pose.shape[0], 3]);
+/** | |t| - speed * seconds | of the samples that have a speed, [up to b]. */
+function lengthErrors(pose: tf.Tensor2D, speed: Float32Array, seconds: Float32Array): tf.Tensor1D | undefined {
+  const known = Array.from(speed.keys()).filter((b) => Number.isFinite(speed[b] * seconds[b]));
+  if (known.length === 0) return undefined;
+  const translation = tf.gather(tf.slice(pose, [0, 0], [pose.shape[0], 3]), tf.tensor1d(known, 'int32'));
   const length = tf.sqrt(tf.add(tf.sum(tf.square(translation), 1), LENGTH_EPSILON));
-  return tf.abs(tf.sub(length, tf.tensor1d(speed.map((v, b) => v * seconds[b])))) as tf.Tensor1D;
+  return tf.abs(tf.sub(length, tf.tensor1d(known.map((b) => speed[b] * seconds[b])))) as tf.Tensor1D;
 }

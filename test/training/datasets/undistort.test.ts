@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { distortPoint, undistortPoint } from '../../../src/geometry/camera';
+import { coveredIntrinsics, distortPoint, undistortPoint } from '../../../src/geometry/camera';
 import { readPicture } from '../../../src/media/imageFolder';
-import { coveredIntrinsics, Undistorter } from '../../../src/training/datasets/undistort';
+import { Undistorter } from '../../../src/training/datasets/undistort';
 
 const CAMERA = { width: 320, height: 180, fx: 289.6935, fy: 288.519, cx: 167.036, cy: 96.645 };
 const BARREL = [-0.256779, 0.043388, -0.000687, 0.000126, -0.115031];

@@ -1,0 +1,131 @@
+/** adaptation_node: fine-tunes depth_node's model to what the camera sees. docs/adaptation.md has its topics, services and parameters. */
+import { end, isEnding, onEnd } from './ros/endOnSignal';
+import { setPriority } from 'node:os';
+import { readModelFile } from '../inference/modelFile';
+import { declareAdaptationParameters, withParameter } from './adaptationParameters';
+import { adaptationDiagnostics, writeAdaptationStatus, type AdaptationPicture } from './adaptationStatus';
+import type { Control } from './adaptationProtocol';
+import { AdaptationWorker } from './adaptationWorker';
+import { ModelHandOver } from './modelHandOver';
+import { readPrivateKey } from './modelSender';
+import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
+import { CdrWriter } from './ros/cdr';
+import { writeDiagnosticArray } from './ros/messages';
+import { createNode, latchedQos, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
+import { ThrottledLog } from './ros/throttledLog';
+import { StreamHealth } from './streamHealth';
+import { TripletStream } from './tripletStream';
+import { subscribeSpeed } from './vehicleSpeed';
+
+const STATUS_PERIOD_MS = 1000;
+
+async function main(): Promise<void> {
+  rclnodejs.removeSignalHandlers();
+  await rclnodejs.init();
+  onEnd(() => rclnodejs.shutdown());
+  const node = createNode('adaptation_node');
+  const logger = node.getLogger();
+  const log = new ThrottledLog(logger);
+  const parameters = declareAdaptationParameters(node);
+  const { folder, modelPath, imageReliability } = parameters;
+  const factory = await readModelFile(modelPath);
+  const privateKey = readPrivateKey(parameters.privateKeyPath);
+  let { options } = parameters;
+
+  // Both hold for threads that begin later: the learner's, and TensorFlow's in it.
+  setPriority(parameters.niceness);
+  process.env.TF_NUM_INTRAOP_THREADS = `${parameters.threads}`;
+  process.env.TF_NUM_INTEROP_THREADS = '1';
+  const { savePeriod, enabled, source } = parameters;
+  const worker = new AdaptationWorker({ modelPath, folder, source, options, savePeriod, enabled });
+  onEnd(() => worker.close());
+  worker.on('note', (level, text) => logger[level](text));
+  worker.on('failed', (text) => logger.error(`the learner has ended: ${text}`));
+
+  const handOver = new ModelHandOver({
+    node,
+    depthNode: parameters.depthNode,
+    factory,
+    folder,
+    privateKey,
+    onGivenUp: (reason) => worker.withdraw(reason),
+  });
+  worker.on('ready', (published) => handOver.resume(published?.onnx));
+  worker.on('publish', (update, reason) => {
+    logger.info(update ? reason : `back to the factory model: ${reason}`);
+    handOver.send(update?.onnx);
+  });
+
+  node.addOnSetParametersCallback((changed) => {
+    try {
+      const next = changed.reduce((before, parameter) => withParameter(before, parameter) ?? before, options);
+      const period = changed.find(({ name }) => name === 'save_period')?.value ?? parameters.savePeriod;
+      options = next;
+      worker.set(options, Number(period));
+      return { successful: true, reason: '' };
+    } catch (error) {
+      return { successful: false, reason: (error as Error).message };
+    }
+  });
+  const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {
+    node.createService(type, name, (request: { data: boolean }) => worker.control(control(request)));
+  };
+  answer('~/enable', 'std_srvs/srv/SetBool', ({ data }) => ({ kind: 'enable', on: data }));
+  answer('~/reset', 'std_srvs/srv/Trigger', () => ({ kind: 'reset' }));
+  answer('~/save', 'std_srvs/srv/Trigger', () => ({ kind: 'save' }));
+
+  const speed = subscribeSpeed(node, { twist: parameters.twistTopic, odometry: parameters.odometryTopic }, log);
+  const images = node.createSubscription(
+    'sensor_msgs/msg/Image',
+    'image',
+    { qos: qos(imageReliability, parameters.imageQueueDepth), isRaw: true },
+    (message) => {
+      const triplet = stream.take(message);
+      if (triplet) worker.offer(triplet);
+    },
+  );
+  const { width, height } = factory.description;
+  const stream = new TripletStream({
+    width,
+    height,
+    imageRows: parameters.imageRows,
+    imageTopic: images.topic,
+    log,
+    cameraInfo: subscribeCameraInfo(node, imageReliability, images.topic, log),
+    rectified: parameters.rectified,
+    speed,
+    options: () => options,
+  });
+  node.spin();
+  publishStatus(node, { worker, stream, handOver });
+  logger.info(`learns from ${images.topic} for ${parameters.depthNode}; state in ${folder}`);
+}
+
+interface Parts {
+  readonly worker: AdaptationWorker;
+  readonly stream: TripletStream;
+  readonly handOver: ModelHandOver;
+}
+
+function publishStatus(node: RosNode, { worker, stream, handOver }: Parts): void {
+  const statuses = node.createPublisher('depthgrad/msg/AdaptationStatus', '~/status', { qos: latchedQos() });
+  const diagnostics = node.createPublisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics');
+  const cdr = new CdrWriter();
+  const health = new StreamHealth();
+  const publish = (): void => {
+    const streamFault = health.look(stream);
+    const picture: AdaptationPicture = { thread: worker.status, fault: worker.fault, stream, streamFault, handOver };
+    const stamp = node.now().toMsg();
+    statuses.publish(writeAdaptationStatus(cdr.start(), stamp, picture).take());
+    const header = { stamp, frameId: '' };
+    diagnostics.publish(writeDiagnosticArray(cdr.start(), header, adaptationDiagnostics(node.name(), picture)).take());
+  };
+  const timer = setInterval(publish, STATUS_PERIOD_MS);
+  onEnd(() => clearInterval(timer));
+}
+
+main().catch((error: Error) => {
+  if (isEnding()) return;
+  process.stderr.write(`adaptation_node: ${error.message}\n`);
+  void end(1);
+});

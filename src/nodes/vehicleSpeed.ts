@@ -1,0 +1,64 @@
+/** The vehicle's speed at a camera frame's time, from a twist or an odometry topic. */
+import { stampSeconds } from './ros/cdr';
+import { readOdometryTwist, readTwistStamped } from './ros/messages';
+import { qos, type RosNode } from './ros/rclnodejs';
+import type { ThrottledLog } from './ros/throttledLog';
+
+/** Seconds from a frame to the nearest measurement, at most. */
+const NEAREST = 0.2;
+const REMEMBERED = 200;
+
+export class VehicleSpeed {
+  /** Measurements taken. */
+  received = 0;
+  readonly #measured: { stamp: number; speed: number }[] = [];
+
+  add(stamp: number, linear: ArrayLike<number>): void {
+    this.received++;
+    this.#measured.push({ stamp, speed: Math.hypot(linear[0], linear[1], linear[2]) });
+    if (this.#measured.length > REMEMBERED) this.#measured.shift();
+  }
+
+  /** m/s; undefined where nothing was measured near the time. */
+  at(stamp: number): number | undefined {
+    let [speed, nearest] = [undefined as number | undefined, NEAREST];
+    for (const one of this.#measured) {
+      const distance = Math.abs(one.stamp - stamp);
+      if (distance > nearest || !Number.isFinite(one.speed)) continue;
+      [speed, nearest] = [one.speed, distance];
+    }
+    return speed;
+  }
+}
+
+const SOURCES = {
+  twist: { type: 'geometry_msgs/msg/TwistStamped', read: readTwistStamped },
+  odometry: { type: 'nav_msgs/msg/Odometry', read: readOdometryTwist },
+} as const;
+
+/** Follows the topics that are named. */
+export function subscribeSpeed(
+  node: RosNode,
+  topics: Readonly<Record<keyof typeof SOURCES, string>>,
+  log: ThrottledLog,
+): VehicleSpeed {
+  const speed = new VehicleSpeed();
+  for (const kind of ['twist', 'odometry'] as const) {
+    if (topics[kind] === '') continue;
+    const { type, read } = SOURCES[kind];
+    const subscription = node.createSubscription(
+      type,
+      topics[kind],
+      { qos: qos('best_effort', 10), isRaw: true },
+      (message) => {
+        try {
+          const { header, linear } = read(message);
+          speed.add(stampSeconds(header.stamp), linear);
+        } catch (error) {
+          log.warn(kind, `${subscription.topic}: message ignored: ${(error as Error).message}`);
+        }
+      },
+    );
+  }
+  return speed;
+}
