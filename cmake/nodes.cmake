@@ -54,7 +54,7 @@ add_custom_target(nodes ALL DEPENDS ${INSTALLED}/.complete)
 install(DIRECTORY ${INSTALLED}/ DESTINATION share/${PROJECT_NAME}/js USE_SOURCE_PERMISSIONS)
 install(DIRECTORY launch config rviz models DESTINATION share/${PROJECT_NAME} PATTERN __pycache__ EXCLUDE)
 
-foreach(node depth replay model_sender)
+foreach(node depth replay model_sender adaptation)
   string(REGEX REPLACE "_s" "S" script ${node}) # model_sender_node runs modelSenderNode.js
   set(memory "")
   if(node STREQUAL depth)

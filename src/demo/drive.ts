@@ -14,6 +14,8 @@ import type { StatusLine } from './statusLine';
 
 const NAMESPACE = '/demo';
 const PICTURE_WIDTH = 416;
+/** Of the adaptation's replay buffer, MiB: a tenth of a minute to fill, where the node's default takes half of one. Not whole: JSON writes 64.0 as 64, to ROS an integer. */
+const ADAPTATION_BUFFER = 64.5;
 /** Moments on the contact sheet. */
 const MOMENTS = 6;
 const SAMPLE_PERIOD_MS = 250;
@@ -37,12 +39,14 @@ export interface DriveOptions {
   readonly seconds: number;
   /** Absolute path; undefined for the node's default. */
   readonly modelPath?: string;
+  /** Where the adaptation keeps its state; undefined: no adaptation. */
+  readonly adaptationFolder?: string;
   readonly statusLine: StatusLine;
 }
 
 /** Plays the source for so many seconds of depths, or to its end. Both processes have ended when it returns or throws. */
 export async function runDrive(options: DriveOptions): Promise<DemoResult> {
-  const { source, modelPath, statusLine } = options;
+  const { source, modelPath, adaptationFolder, statusLine } = options;
   const expected = Math.min(options.seconds, await lengthSeconds(source));
   const parameterFile = join(packageRoot(), 'config', 'camera.yaml');
   const remap = { __ns: NAMESPACE };
@@ -68,6 +72,15 @@ export async function runDrive(options: DriveOptions): Promise<DemoResult> {
       image_rows: source.imageRows,
       ...(modelPath && { model: modelPath }),
     });
+    const adaptationNode =
+      adaptationFolder === undefined
+        ? undefined
+        : start('adaptation_node', 'adaptationNode', {
+            image_rows: source.imageRows,
+            folder: adaptationFolder,
+            buffer_megabytes: ADAPTATION_BUFFER,
+            ...(modelPath && { model: modelPath }),
+          });
     const { Observer } = await import('./observer.js');
     observer = await Observer.start({ namespace: NAMESPACE, imageRows: source.imageRows, pictureWidth: PICTURE_WIDTH });
     const replayNode = start('replay_node', 'replayNode', {
@@ -75,7 +88,7 @@ export async function runDrive(options: DriveOptions): Promise<DemoResult> {
       ...(source.cameraFile && { camera_info: source.cameraFile }),
     });
     setPriority(LOWER_PRIORITY); // this process gives way to the two nodes, which started without it
-    const samples = await watch({ ...options, seconds: expected, observer, depthNode, replayNode });
+    const samples = await watch({ ...options, seconds: expected, observer, depthNode, replayNode, adaptationNode });
     await replayNode.stop();
     const status = await lastStatus(observer, depthNode);
     statusLine.end();
@@ -99,11 +112,12 @@ interface Watched extends DriveOptions {
   readonly observer: Observer;
   readonly depthNode: NodeProcess;
   readonly replayNode: NodeProcess;
+  readonly adaptationNode: NodeProcess | undefined;
 }
 
 /** Until the seconds are over or the source is: status line, samples, and an eye on both processes. */
 async function watch(watched: Watched): Promise<Sample[]> {
-  const { observer, depthNode, replayNode, seconds, statusLine } = watched;
+  const { observer, depthNode, replayNode, adaptationNode, seconds, statusLine } = watched;
   const startedMs = performance.now();
   const samples = new Samples(observer, seconds);
   let lastShownMs = -Infinity;
@@ -111,6 +125,7 @@ async function watch(watched: Watched): Promise<Sample[]> {
     await sleep(TICK_MS);
     const now = performance.now();
     if (depthNode.end) throw new DemoError(depthNode.describeEnd());
+    if (adaptationNode?.end) throw new DemoError(adaptationNode.describeEnd());
     if (replayNode.end && replayNode.end.code !== 0) throw new DemoError(replayNode.describeEnd());
 
     const first = observer.firstDepthMs;
@@ -179,12 +194,13 @@ class Samples {
 }
 
 function describe({ observer, source, seconds }: Watched, elapsed: number): string {
-  const { status } = observer;
+  const { status, adaptation } = observer;
+  const learning = adaptation ? ` | adaptation: ${adaptation.steps} steps, ${adaptation.promoted} promoted` : '';
   const time = `${source.name} ${elapsed.toFixed(1)}${Number.isFinite(seconds) ? `/${seconds.toFixed(0)}` : ''} s`;
   if (!status) return `${time} | ${observer.depths} depths`;
   return (
     `${time} | ${status.fps.toFixed(1)} depths/s | latency p50 ${status.latencyP50Ms.toFixed(1)} p95 ${status.latencyP95Ms.toFixed(1)} ms` +
-    ` | dropped ${status.dropped} of ${status.framesIn} | ${status.modelName} ${status.modelVersion}`
+    ` | dropped ${status.dropped} of ${status.framesIn} | ${status.modelName} ${status.modelVersion}${learning}`
   );
 }
 
@@ -226,6 +242,7 @@ function result(source: DemoSource, observer: Observer, status: NodeStatus, samp
     seconds: hundredth(seconds),
     first_depth_s: hundredth(observer.firstDepthMs! / 1000),
     stamp_to_depth_ms: percentiles(observer.stampToDepthMs),
+    ...(observer.adaptation && { adaptation: observer.adaptation }),
   };
   return { report, samples, path: observer.path };
 }

@@ -1,6 +1,7 @@
 /** The messages the demo listens to, read from CDR. The nodes only write them, so the readers are here. */
 import { rotationFromQuaternion, type Se3 } from '../geometry/se3';
 import { CdrReader, type Header, type Time } from '../nodes/ros/cdr';
+import { ADAPTATION_STATES } from '../nodes/adaptationStatus';
 import { SCALE_UNAVAILABLE, type ImageMessage } from '../nodes/ros/messages';
 
 export interface Motion {
@@ -72,4 +73,45 @@ export function floats(image: ImageMessage): Float32Array {
 /** A stamp as text, for equality. */
 export function stampKey({ sec, nanosec }: Time): string {
   return `${sec}.${nanosec}`;
+}
+
+/** What adaptation_node is at; errors are those of the last judgement. */
+export interface AdaptationReport {
+  readonly state: string;
+  readonly reason: string;
+  readonly steps: number;
+  readonly place_error: { readonly reference: number; readonly published: number };
+  readonly source_error: { readonly reference: number; readonly published: number };
+  readonly promoted: number;
+  readonly rolled_back: number;
+  readonly refused: number;
+  readonly model_version: string;
+}
+
+/** depthgrad/AdaptationStatus, as far as model_version. */
+export function readAdaptation(message: Buffer): AdaptationReport {
+  const cdr = new CdrReader(message);
+  cdr.time();
+  const state = ADAPTATION_STATES[cdr.uint8()];
+  const reason = cdr.string();
+  const steps = cdr.uint64();
+  cdr.float32(); // step_ms
+  for (let left = cdr.uint32(); left > 0; left--) cdr.string(); // loss_names
+  for (let left = cdr.uint32(); left > 0; left--) cdr.float32(); // loss_values
+  const errors = (): { reference: number; published: number } => {
+    const [reference, published] = [cdr.float32(), cdr.float32()];
+    cdr.float32(); // candidate
+    return { reference, published };
+  };
+  return {
+    state,
+    reason,
+    steps,
+    place_error: errors(),
+    source_error: errors(),
+    promoted: cdr.uint32(),
+    rolled_back: cdr.uint32(),
+    refused: cdr.uint32(),
+    model_version: cdr.string(),
+  };
 }

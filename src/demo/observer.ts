@@ -2,7 +2,7 @@
 import { compose, identity, type Se3 } from '../geometry/se3';
 import { createNode, qos, rclnodejs, type RosNode } from '../nodes/ros/rclnodejs';
 import { stampSeconds } from '../nodes/ros/cdr';
-import { readHeader, readMotion, readStatus } from './messages';
+import { readAdaptation, readHeader, readMotion, readStatus, type AdaptationReport } from './messages';
 import { Sampler } from './sampler';
 
 const STATUS = 'depth_node: Inference';
@@ -43,6 +43,8 @@ export class Observer {
   readonly path: (readonly [x: number, y: number, z: number])[] = [];
   status: NodeStatus | undefined;
   statuses = 0;
+  /** Where there is an adaptation_node. */
+  adaptation: AdaptationReport | undefined;
   readonly sampler: Sampler;
   #pose: Se3 = identity();
 
@@ -61,6 +63,9 @@ export class Observer {
     listen('sensor_msgs/msg/CameraInfo', `${namespace}/camera_info`, () => this.cameraInfos++);
     listen('sensor_msgs/msg/Image', `${depthNode}/depth`, (message) => this.#onDepth(message));
     listen('depthgrad/msg/EgoMotion', `${depthNode}/ego_motion`, (message) => this.#onMotion(message));
+    listen('depthgrad/msg/AdaptationStatus', `${namespace}/adaptation_node/status`, (message) => {
+      this.adaptation = readAdaptation(message);
+    });
     listen('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', (message) => this.#onDiagnostics(message));
     node.spin();
   }

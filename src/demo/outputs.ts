@@ -10,6 +10,7 @@ import {
   type Picture,
 } from '../media/pictures';
 import { AnimatedWebp, writeContactSheet } from '../media/pictureFiles';
+import type { AdaptationReport } from './messages';
 import type { Percentiles } from './percentiles';
 import type { Sample } from './sampler';
 import { writeTrajectoryPlot } from '../media/trajectoryPlot';
@@ -32,6 +33,8 @@ export interface DemoReport {
   readonly first_depth_s: number;
   /** Stamp of the image to its depth received by another process. */
   readonly stamp_to_depth_ms: Percentiles;
+  /** With --adapt. */
+  readonly adaptation?: AdaptationReport;
 }
 
 export interface DemoResult {

@@ -5,8 +5,8 @@ import type { DiagnosticStatus } from './ros/messages';
 import type { StreamCounts } from './streamHealth';
 
 /** The constants of AdaptationStatus.msg, by their numbers. */
-const STATES = ['starting', 'disabled', 'waiting', 'learning', 'candidate', 'paused', 'failed'] as const;
-export type AdaptationState = (typeof STATES)[number];
+export const ADAPTATION_STATES = ['starting', 'disabled', 'waiting', 'learning', 'candidate', 'paused', 'failed'] as const;
+export type AdaptationState = (typeof ADAPTATION_STATES)[number];
 
 export interface AdaptationPicture {
   /** Undefined until buffer and state are read. */
@@ -43,7 +43,7 @@ export function writeAdaptationStatus(cdr: CdrWriter, stamp: Time, picture: Adap
   const skipped = Object.entries(stream.skipped);
   cdr
     .time(stamp)
-    .uint8(STATES.indexOf(state))
+    .uint8(ADAPTATION_STATES.indexOf(state))
     .string(reason)
     .uint64(learner?.step ?? 0)
     .float32(learner?.stepMilliseconds ?? 0)

@@ -17,6 +17,7 @@ function parameterTable(file: string, name: string): Parameters {
 
 const DEPTH_PARAMETERS = parameterTable('depthParameters', 'DEPTH_PARAMETERS');
 const REPLAY_PARAMETERS = parameterTable('replayParameters', 'REPLAY_PARAMETERS');
+const ADAPTATION_PARAMETERS = parameterTable('adaptationParameters', 'ADAPTATION_PARAMETERS');
 const MODEL_SENDER_PARAMETERS = parameterTable('modelSenderParameters', 'MODEL_SENDER_PARAMETERS');
 
 interface LaunchedNode {
@@ -167,10 +168,17 @@ describe('camera.launch.py', () => {
     expect(wrong.stderr).toContain('gstreamer');
   });
 
-  test('adaptation:=true says that it is not there, and starts nothing that is missing', () => {
-    const launched = launch(FILE, ['adaptation:=true']);
-    expect(launched.logs).toEqual([expect.stringContaining('adaptation')]);
-    expect(executables(launched)).toEqual(['depthgrad/depth_node']);
+  test('adaptation:=true starts the adaptation node on the same camera and model', () => {
+    const launched = launch(FILE, ['adaptation:=true', 'namespace:=front', 'model:=/m.onnx', 'adaptation_source:=7']);
+    expect(executables(launched)).toEqual(['depthgrad/depth_node', 'depthgrad/adaptation_node']);
+    const adaptation = nodeOf(launched, 'adaptation_node');
+    const depth = nodeOf(launched, 'depth_node');
+    expect(adaptation).toMatchObject({ namespace: 'front', parameterFiles: [parameterFile] });
+    expect(adaptation.parameters).toEqual({ model: '/m.onnx', source: '7', use_sim_time: false });
+    expect(adaptation.typed).toContain('source');
+    expect(adaptation.remappings).toEqual(depth.remappings);
+    for (const name of Object.keys(adaptation.parameters))
+      expect([...Object.keys(ADAPTATION_PARAMETERS), 'use_sim_time']).toContain(name);
   });
 });
 
@@ -214,6 +222,7 @@ test('config/camera.yaml holds every parameter of the nodes with its default', (
     Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, spec.value]));
   expect(file.depth_node.ros__parameters).toEqual(defaults(DEPTH_PARAMETERS));
   expect(file.replay_node.ros__parameters).toEqual(defaults(REPLAY_PARAMETERS));
+  expect(file.adaptation_node.ros__parameters).toEqual(defaults(ADAPTATION_PARAMETERS));
   expect(file.model_sender_node.ros__parameters).toEqual(defaults(MODEL_SENDER_PARAMETERS));
 });
 

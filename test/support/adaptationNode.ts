@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { evening, RenderedDrive, SMALL, smallModel } from './renderedDrive';
-import { NodeProcess, Peer, rosEnvironment, type PeerMessage } from './ros';
+import { NodeProcess, PATIENCE, Peer, rosEnvironment, type PeerMessage } from './ros';
 
 export const IMAGE = '/camera/image_raw';
 const INFO = '/camera/camera_info';
@@ -14,7 +14,9 @@ export const ACK = '/depth_node/model_ack';
 export const UPDATE = '/depth_node/model_update';
 const TWIST = '/vehicle/twist';
 /** A loaded machine has minutes for what an idle one does in seconds. */
-export const PATIENCE_MS = 90_000;
+export const PATIENCE_MS = 90_000 * PATIENCE;
+/** Of a whole test. */
+export const TEST_MS = 300_000 * PATIENCE;
 
 /** The constants of AdaptationStatus.msg. */
 export const STATE = { starting: 0, disabled: 1, waiting: 2, learning: 3, candidate: 4, paused: 5, failed: 6 };
@@ -178,15 +180,17 @@ export class AdaptationRig {
     return (await this.peer.command('stop_stream')).stamps as [number, number][];
   }
 
-  /** The first status from now on that fits; those before are forgotten. */
+  /** The first status from now on that fits. */
   async status(fits: (status: Status) => boolean): Promise<Status> {
+    this.peer.forget(STATUS);
     return (await this.peer.message(STATUS, (message) => fits(message as Status), PATIENCE_MS)) as Status;
   }
 
-  /** The first diagnostic of the part (Learner, Camera, Hand-over, Storage) that fits. */
+  /** The first diagnostic of the part (Learner, Camera, Hand-over, Storage) from now on that fits. */
   async diagnostic(part: string, fits: (status: Diagnostic) => boolean): Promise<Diagnostic> {
     const ofPart = (message: PeerMessage): Diagnostic | undefined =>
       (message.status as Diagnostic[]).find(({ name }) => name === `adaptation_node: ${part}`);
+    this.peer.forget('/diagnostics');
     const found = await this.peer.message(
       '/diagnostics',
       (message) => {
