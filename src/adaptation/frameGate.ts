@@ -80,7 +80,7 @@ function meanDifference(a: Float32Array, b: Float32Array): number {
 }
 
 /** Pearson's correlation; 0 where one of the pictures does not vary. */
-function correlation(a: Float32Array, b: Float32Array): number {
+export function correlation(a: Float32Array, b: Float32Array): number {
   let [x, y, xx, yy, xy] = [0, 0, 0, 0, 0];
   for (let i = 0; i < a.length; i++) {
     x += a[i];

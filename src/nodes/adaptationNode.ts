@@ -67,13 +67,6 @@ async function main(): Promise<void> {
       return { successful: false, reason: (error as Error).message };
     }
   });
-  const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {
-    node.createService(type, name, (request: { data: boolean }) => worker.control(control(request)));
-  };
-  answer('~/enable', 'std_srvs/srv/SetBool', ({ data }) => ({ kind: 'enable', on: data }));
-  answer('~/reset', 'std_srvs/srv/Trigger', () => ({ kind: 'reset' }));
-  answer('~/save', 'std_srvs/srv/Trigger', () => ({ kind: 'save' }));
-
   const speed = subscribeSpeed(node, { twist: parameters.twistTopic, odometry: parameters.odometryTopic }, log);
   const images = node.createSubscription(
     'sensor_msgs/msg/Image',
@@ -96,6 +89,15 @@ async function main(): Promise<void> {
     speed,
     options: () => options,
   });
+  const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {
+    node.createService(type, name, (request: { data: boolean }) => {
+      stream.forgetTurn();
+      return worker.control(control(request));
+    });
+  };
+  answer('~/enable', 'std_srvs/srv/SetBool', ({ data }) => ({ kind: 'enable', on: data }));
+  answer('~/reset', 'std_srvs/srv/Trigger', () => ({ kind: 'reset' }));
+  answer('~/save', 'std_srvs/srv/Trigger', () => ({ kind: 'save' }));
   node.spin();
   publishStatus(node, { worker, stream, handOver });
   logger.info(`learns from ${images.topic} for ${parameters.depthNode}; state in ${folder}`);

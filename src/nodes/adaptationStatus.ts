@@ -5,7 +5,15 @@ import type { DiagnosticStatus } from './ros/messages';
 import type { StreamCounts } from './streamHealth';
 
 /** The constants of AdaptationStatus.msg, by their numbers. */
-export const ADAPTATION_STATES = ['starting', 'disabled', 'waiting', 'learning', 'candidate', 'paused', 'failed'] as const;
+export const ADAPTATION_STATES = [
+  'starting',
+  'disabled',
+  'waiting',
+  'learning',
+  'candidate',
+  'paused',
+  'failed',
+] as const;
 export type AdaptationState = (typeof ADAPTATION_STATES)[number];
 
 export interface AdaptationPicture {

@@ -4,6 +4,8 @@ import type { FrameFault } from './tripletStream';
 /** Counts since the start. */
 export interface StreamCounts {
   readonly frames: number;
+  /** Changes of the images' size. */
+  readonly resolutions: number;
   readonly skipped: Readonly<Record<FrameFault, number>>;
 }
 
@@ -18,6 +20,7 @@ const LASTING: readonly [FrameFault, string][] = [
   ['no_camera_info', 'no usable camera_info: nothing can be learned without the focal length'],
   ['dark', 'the images are black, or too dark (min_brightness)'],
   ['saturated', 'the images are overexposed (max_saturated)'],
+  ['upside_down', 'the images are upside-down since they were turned; ~/enable takes them as they are'],
   ['frozen', 'the stream is frozen: every image is the same'],
   [
     'unrelated',
@@ -28,10 +31,9 @@ const LASTING: readonly [FrameFault, string][] = [
   ['gap', 'the images are too far apart in time (max_gap)'],
 ];
 
-/** Faults that are over at once; each begins a new window of frames. */
+/** Faults that are over at once. */
 const MOMENTARY: readonly [FrameFault, string][] = [
   ['clock', 'header.stamp went back'],
-  ['resolution', 'the resolution of the images changed'],
   ['camera', 'camera_info changed'],
   ['unrelated', 'the view changed from one image to the next: a bump or a cut'],
 ];
@@ -51,6 +53,7 @@ export class StreamHealth {
     const since = (fault: FrameFault, look: StreamCounts): number => now.skipped[fault] - look.skipped[fault];
     const lasting = LASTING.find(([fault]) => since(fault, before) > SHARE * frames);
     if (lasting) return lasting[1];
+    if (now.resolutions > before.resolutions) return 'the resolution of the images changed';
     return MOMENTARY.find(([fault]) => since(fault, before) > 0)?.[1];
   }
 }

@@ -2,7 +2,7 @@
  * The way of a camera frame to the learner: image message -> shrunk to the network's size -> undistorted -> frame gate -> triplet. It runs at the
  * camera's rate beside the learner, whose single steps take longer than a frame.
  */
-import { FrameGate, type SkipReason } from '../adaptation/frameGate';
+import { correlation, FrameGate, type SkipReason } from '../adaptation/frameGate';
 import type { Triplet } from '../adaptation/frame';
 import type { AdaptationOptions } from '../adaptation/options';
 import { infoOfView, shrinkImages, type InfoOfView, type ShrunkImage, type ViewOptions } from './cameraView';
@@ -11,9 +11,12 @@ import type { CameraInfoMessage } from './ros/messages';
 import { UndistortedView } from './undistortedView';
 import type { VehicleSpeed } from './vehicleSpeed';
 
-/** rejected: no readable image; no_camera_info; frozen: the very same picture as before; resolution: the first of another size. */
-export const STREAM_REASONS = ['rejected', 'no_camera_info', 'frozen', 'resolution'] as const;
+/** rejected: no readable image; no_camera_info; frozen: the very same picture as before; upside_down: since the picture was turned by 180 degrees. */
+export const STREAM_REASONS = ['rejected', 'no_camera_info', 'frozen', 'upside_down'] as const;
 export type FrameFault = SkipReason | (typeof STREAM_REASONS)[number];
+
+/** Every so-manyth pixel and row is looked at to tell a turned picture. */
+const COARSE = 4;
 
 export interface TripletStreamOptions extends ViewOptions {
   readonly cameraInfo: () => CameraInfoMessage | undefined;
@@ -31,7 +34,11 @@ export class TripletStream {
   readonly #faults = new Map<FrameFault, number>();
   #view?: { info: CameraInfoMessage; view: UndistortedView | undefined };
   #before?: ShrunkImage;
+  /** The last picture that showed something. */
+  #seen?: Uint8Array;
+  #turned = false;
   #jumped = 0;
+  #resolutions = 0;
 
   constructor(options: TripletStreamOptions) {
     this.#options = options;
@@ -47,7 +54,20 @@ export class TripletStream {
   /** Frames left out since the start. */
   get skipped(): Readonly<Record<FrameFault, number>> {
     const own = STREAM_REASONS.map((reason) => [reason, this.#faults.get(reason) ?? 0]);
-    return { ...this.#gate.skipped, ...Object.fromEntries(own) } as Record<FrameFault, number>;
+    const { skipped } = this.#gate;
+    const moved = { ...skipped, static: skipped.static - (this.#faults.get('frozen') ?? 0) };
+    return { ...moved, ...Object.fromEntries(own) } as Record<FrameFault, number>;
+  }
+
+  /** Changes of the images' size. */
+  get resolutions(): number {
+    return this.#resolutions;
+  }
+
+  /** What was seen before says nothing about the camera any more: it was mounted as it is now. */
+  forgetTurn(): void {
+    this.#turned = false;
+    this.#seen = undefined;
   }
 
   /** Seconds by which the stamps went back last. */
@@ -69,14 +89,41 @@ export class TripletStream {
     if (before) {
       const advanced = stamp - stampSeconds(before.header.stamp);
       if (advanced <= 0) this.#jumped = -advanced;
-      const sameSize = before.width === frame.width && before.height === frame.height;
-      if (!sameSize) this.#count('resolution');
-      else if (advanced > 0 && Buffer.compare(before.image, frame.image) === 0) return this.#skip('frozen');
+      if (before.width !== frame.width || before.height !== frame.height) this.#resolutions++;
     }
     const { options, speed } = this.#options;
     const image = view.apply(frame.image);
-    return this.#gate.consider({ image, intrinsics: view.intrinsics, stamp, speed: speed.at(stamp) }, options())
-      .triplet;
+    if (this.#isTurned(frame.image, options())) return this.#skip('upside_down');
+    const shrunk = { image, intrinsics: view.intrinsics, stamp, speed: speed.at(stamp) };
+    const { triplet, skipped } = this.#gate.consider(shrunk, options());
+    if (skipped === 'static' && before && Buffer.compare(before.image, frame.image) === 0) this.#count('frozen');
+    if (skipped === undefined || skipped === 'unrelated') this.#seen = frame.image;
+    return triplet;
+  }
+
+  /** Whether the picture is upside-down against the way the camera was mounted when the stream began. */
+  #isTurned(image: Uint8Array, { minCorrelation }: AdaptationOptions): boolean {
+    if (!this.#seen) return false;
+    const now = this.#coarse(image);
+    const before = this.#coarse(this.#seen);
+    if (correlation(before, now) >= minCorrelation) {
+      if (this.#turned) this.#seen = image; // the gate does not see it
+      return this.#turned;
+    }
+    if (correlation(before.reverse(), now) < minCorrelation) return this.#turned;
+    this.#turned = !this.#turned;
+    this.#seen = image;
+    return this.#turned;
+  }
+
+  /** Green of a coarse grid of pixels, whose reverse is the picture turned by 180 degrees. */
+  #coarse(image: Uint8Array): Float32Array {
+    const { width, height } = this.#options;
+    const [columns, rows] = [Math.floor(width / COARSE), Math.floor(height / COARSE)];
+    return Float32Array.from({ length: columns * rows }, (_, i) => {
+      const v = Math.floor(i / columns) * COARSE + COARSE / 2;
+      return image[3 * (v * width + (i % columns) * COARSE + COARSE / 2) + 1];
+    });
   }
 
   #viewOf(info: CameraInfoMessage): UndistortedView | undefined {

@@ -77,7 +77,7 @@ test(
     });
     rmSync(rig.state, { recursive: true });
   },
-  LONG,
+  TEST_MS,
 );
 
 test(
@@ -116,7 +116,7 @@ test(
     expect(learner.level).toBe(0);
     rmSync(rig.state, { recursive: true });
   },
-  LONG,
+  TEST_MS,
 );
 
 test(
@@ -137,5 +137,5 @@ test(
     expect(existsSync(join(rig.state, 'update.json'))).toBe(false);
     rmSync(rig.state, { recursive: true });
   },
-  LONG,
+  TEST_MS,
 );

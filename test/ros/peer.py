@@ -330,6 +330,12 @@ class Peer:
         return {'success': response.success, 'message': response.message}
 
     def trigger(self, command):
+        """`wait` false: nobody is going to answer."""
+        if not command.get('wait', True):
+            client = self.node.create_client(Trigger, command['service'])
+            client.wait_for_service()
+            client.call_async(Trigger.Request())
+            return {}
         response = self.call(Trigger, command['service'], Trigger.Request())
         return {'success': response.success, 'message': response.message}
 

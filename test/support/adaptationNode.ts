@@ -114,7 +114,7 @@ export class AdaptationRig {
     name: string,
     make: (frame: number, into: Uint8Array) => void,
     count: number,
-    { width, height } = SMALL,
+    { width, height }: { readonly width: number; readonly height: number } = SMALL,
   ): string {
     const path = join(this.folder, name);
     const frames = Array.from({ length: count }, (_, frame) => {
