@@ -1,6 +1,6 @@
 /** adaptation_node: fine-tunes depth_node's model to what the camera sees. docs/adaptation.md has its topics, services and parameters. */
 import { end, isEnding, onEnd } from './ros/endOnSignal';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { readModelFile } from '../inference/modelFile';
 import { declareAdaptationParameters, withParameter } from './adaptationParameters';
 import { adaptationDiagnostics, writeAdaptationStatus, type AdaptationPicture } from './adaptationStatus';
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
   let { options } = parameters;
 
   // Both hold for threads that begin later: the learner's, and TensorFlow's in it.
-  setPriority(parameters.niceness);
+  setPriority(Math.max(getPriority(), parameters.niceness));
   process.env.TF_NUM_INTRAOP_THREADS = `${parameters.threads}`;
   process.env.TF_NUM_INTEROP_THREADS = '1';
   const { savePeriod, enabled, source } = parameters;

@@ -42,7 +42,8 @@ export class StreamHealth {
   readonly #looks: StreamCounts[] = [];
 
   /** @returns what is wrong, or was within the window; undefined where nothing is */
-  look(now: StreamCounts): string | undefined {
+  look({ frames: seen, resolutions, skipped }: StreamCounts): string | undefined {
+    const now = { frames: seen, resolutions, skipped };
     this.#looks.push(now);
     if (this.#looks.length > WINDOW + 1) this.#looks.shift();
     const before = this.#looks[0];

@@ -1,4 +1,5 @@
 /** What adaptation_node does with streams and ends it cannot learn from: depth goes on, nothing good is lost, /diagnostics names the cause. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { AdaptationRig, DEPTH, PATIENCE_MS, STATE, TEST_MS, type StreamCommand } from '../support/adaptationNode';
@@ -41,8 +42,8 @@ async function expectCause(stream: StreamCommand, cause: RegExp): Promise<void> 
   await rig.stopStream();
   const after = await rig.status(({ frames }) => (frames as number) > (before.frames as number));
   expect(after).toMatchObject({ model_sha256: before.model_sha256, promoted: before.promoted });
-  // A triplet of the good stream may have been on its way.
-  expect(after.step - before.step).toBeLessThanOrEqual(1);
+  // Triplets of the good stream may have been on their way.
+  expect(after.step - before.step).toBeLessThanOrEqual(2);
 }
 
 test(
@@ -61,9 +62,12 @@ test(
     await expectCause({ path: frozen }, /^the stream is frozen: every image is the same/);
     const turned = rig.write('turned.rgb', (frame, into) => into.set(upsideDown(rig.placeFrame(frame))), 24);
     await expectCause({ path: turned }, /^the images are upside-down since they were turned/);
-    await expectCause({ path: noisy }, /^neighbouring images have nothing in common: noise/);
     await rig.stream();
     await rig.status(({ state, step }) => state === STATE.learning && step > good.step + 2);
+    await rig.stopStream();
+    await expectCause({ path: noisy }, /^neighbouring images have nothing in common: noise/);
+    await rig.stream();
+    await rig.status(({ state, step }) => state === STATE.learning && step > good.step + 6);
     const { message } = await rig.diagnostic('Camera', ({ level }) => level === 0);
     expect(message).toBe('frames are usable');
   },
@@ -146,11 +150,11 @@ test(
   'a disk that takes no more: named, learning goes on, what was saved stays',
   async () => {
     await rig.start({ judge_every: 1000 });
-    await rig.node.kill();
-    // The shell's limit on file sizes, in blocks of 512 bytes: triplets (74 KB) fit, the state (13 MB) does not.
-    rig.runAdaptation({ judge_every: 1000 }, 'ulimit -f 1000');
     await rig.stream();
     const { step } = await rig.status(({ step }) => step > 1);
+    // Triplets (74 KB) fit, the state (15 MB) does not; set now, for DDS has its segments in files, too.
+    const { status } = spawnSync('prlimit', ['--pid', `${rig.node.pid}`, '--fsize=500000:500000']);
+    expect(status).toBe(0);
     const { success, message } = await rig.service('save');
     expect(success).toBe(false);
     expect(message).toMatch(/^cannot write \S+state\.safetensors: the file size limit is reached/);

@@ -158,11 +158,11 @@ export class AdaptationRig {
     return (this.depthNode = new NodeProcess('depthNode', [...fixed, ...rosArguments], this.environment));
   }
 
-  runAdaptation(parameters: Record<string, string | number | boolean> = {}, script?: string): NodeProcess {
+  runAdaptation(parameters: Record<string, string | number | boolean> = {}): NodeProcess {
     const all = { model: this.model, source: this.source, folder: this.state, ...EAGER, ...parameters };
     const given = Object.entries(all).flatMap(([name, value]) => ['-p', `${name}:=${value}`]);
     const rosArguments = ['-r', `image:=${IMAGE}`, ...given];
-    return (this.node = new NodeProcess('adaptationNode', rosArguments, this.environment, script));
+    return (this.node = new NodeProcess('adaptationNode', rosArguments, this.environment));
   }
 
   /** The place in a loop, or the frames of `path`, until `stopStream`; in place of a stream before. */
@@ -184,6 +184,16 @@ export class AdaptationRig {
   async status(fits: (status: Status) => boolean): Promise<Status> {
     this.peer.forget(STATUS);
     return (await this.peer.message(STATUS, (message) => fits(message as Status), PATIENCE_MS)) as Status;
+  }
+
+  /** Once nothing is being learned or judged any more, because no images come. */
+  async settled(): Promise<Status> {
+    let before = await this.status(() => true);
+    for (;;) {
+      const now = await this.status(() => true);
+      if (now.state !== STATE.candidate && now.step === before.step && now.promoted === before.promoted) return now;
+      before = now;
+    }
   }
 
   /** The first diagnostic of the part (Learner, Camera, Hand-over, Storage) from now on that fits. */

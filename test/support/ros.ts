@@ -31,7 +31,7 @@ async function until<T>(value: () => T | undefined, what: () => string, timeoutM
   }
 }
 
-/** A node of this package as a process. `prelude` is run by the shell before it, in its process: `ulimit -f 100`. */
+/** A node of this package as a process. */
 export class NodeProcess {
   /** Everything it wrote, log lines included. */
   output = '';
@@ -43,13 +43,10 @@ export class NodeProcess {
     name: 'depthNode' | 'replayNode' | 'modelSenderNode' | 'adaptationNode',
     rosArguments: string[],
     env: NodeJS.ProcessEnv,
-    prelude?: string,
   ) {
     const file = join(ROOT, 'dist', 'src', 'nodes', `${name}.js`);
     if (!existsSync(file)) throw new Error(`${file} is not there; run npm run build first`);
-    const command = [process.execPath, file, '--ros-args', ...rosArguments];
-    const [program, ...rest] = prelude ? ['sh', '-c', `${prelude}; exec "$@"`, 'sh', ...command] : command;
-    this.#child = spawn(program, rest, { env });
+    this.#child = spawn(process.execPath, [file, '--ros-args', ...rosArguments], { env });
     this.#child.stdout!.on('data', (text: Buffer) => (this.output += text.toString()));
     this.#child.stderr!.on('data', (text: Buffer) => (this.output += text.toString()));
     this.#exit = new Promise((resolve) =>
@@ -58,6 +55,10 @@ export class NodeProcess {
         resolve(code);
       }),
     );
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
   }
 
   /** Waits for a line of its output. */
