@@ -101,6 +101,8 @@ export class FrameGate {
   #window: Measured[] = [];
   #lastStamp?: number;
   #sharpness: number[] = [];
+  /** Blurred frames without another between them. */
+  #blurred = 0;
 
   constructor(
     private readonly height: number,
@@ -117,8 +119,10 @@ export class FrameGate {
     const unusable = this.#unusable(look, options);
     const broken = before !== undefined && this.#broken(frame, before, options);
     if (broken) this.#window = [];
+    this.#blurred = unusable === 'blurred' ? this.#blurred + 1 : 0;
+    // A scene of less detail (fog, a wall) would otherwise be blurred for good.
+    if (this.#blurred > SHARPNESS_MEMORY) this.#sharpness = [];
     if (unusable) return this.#skip(unusable);
-    this.#remember(look.sharpness);
     const measured = { frame, blocks: look.blocks };
     const last = this.#window[this.#window.length - 1];
     if (!last) {
@@ -129,6 +133,8 @@ export class FrameGate {
       this.#window = [measured];
       return this.#skip('unrelated');
     }
+    // Only of frames that belong together: after noise everything would be blurred.
+    this.#remember(look.sharpness);
     if (meanDifference(last.blocks, look.blocks) < options.minMotion) return this.#skip('static');
     this.#window = [...this.#window, measured].slice(-3);
     if (this.#window.length < 3) return {};

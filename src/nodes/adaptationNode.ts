@@ -86,7 +86,7 @@ async function main(): Promise<void> {
     log,
     cameraInfo: subscribeCameraInfo(node, imageReliability, images.topic, log),
     rectified: parameters.rectified,
-    speed,
+    speedAt: (stamp) => speed.at(stamp),
     options: () => options,
   });
   const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {

@@ -9,7 +9,6 @@ import { infoOfView, shrinkImages, type InfoOfView, type ShrunkImage, type ViewO
 import { stampSeconds } from './ros/cdr';
 import type { CameraInfoMessage } from './ros/messages';
 import { UndistortedView } from './undistortedView';
-import type { VehicleSpeed } from './vehicleSpeed';
 
 /** rejected: no readable image; no_camera_info; frozen: the very same picture as before; upside_down: since the picture was turned by 180 degrees. */
 export const STREAM_REASONS = ['rejected', 'no_camera_info', 'frozen', 'upside_down'] as const;
@@ -21,7 +20,8 @@ const COARSE = 4;
 export interface TripletStreamOptions extends ViewOptions {
   readonly cameraInfo: () => CameraInfoMessage | undefined;
   readonly rectified: boolean;
-  readonly speed: VehicleSpeed;
+  /** m/s at a time in seconds; undefined where nobody knows. */
+  readonly speedAt: (stamp: number) => number | undefined;
   readonly options: () => AdaptationOptions;
 }
 
@@ -91,10 +91,10 @@ export class TripletStream {
       if (advanced <= 0) this.#jumped = -advanced;
       if (before.width !== frame.width || before.height !== frame.height) this.#resolutions++;
     }
-    const { options, speed } = this.#options;
+    const { options, speedAt } = this.#options;
     const image = view.apply(frame.image);
     if (this.#isTurned(frame.image, options())) return this.#skip('upside_down');
-    const shrunk = { image, intrinsics: view.intrinsics, stamp, speed: speed.at(stamp) };
+    const shrunk = { image, intrinsics: view.intrinsics, stamp, speed: speedAt(stamp) };
     const { triplet, skipped } = this.#gate.consider(shrunk, options());
     if (skipped === 'static' && before && Buffer.compare(before.image, frame.image) === 0) this.#count('frozen');
     if (skipped === undefined || skipped === 'unrelated') this.#seen = frame.image;
