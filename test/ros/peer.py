@@ -70,7 +70,9 @@ def ack_fields(ack):
 def plain(value):
     if isinstance(value, str):
         return value
-    return [plain(one) for one in value] if hasattr(value, '__len__') else value
+    if hasattr(value, '__len__'):
+        return [plain(one) for one in value]
+    return None if value != value else value  # JSON has no NaN
 
 
 def status_fields(status):
