@@ -170,9 +170,7 @@ test(
 test(
   'an update that depth_node refuses is reported with its cause, and depth goes on',
   async () => {
-    await rig.start();
-    await rig.depthNode!.kill();
-    rig.runDepthNode(['-p', 'model_update_max_bytes:=1000']);
+    await rig.start({}, ['-p', 'model_update_max_bytes:=1000']);
     await rig.stream();
     const { message, level, values } = await rig.diagnostic(
       'Hand-over',

@@ -22,10 +22,8 @@ test(
     const [privateKey, publicKey] = ['private.pem', 'public.pem'].map((name) => join(rig.folder, name));
     writeFileSync(privateKey, keys.privateKey.export({ type: 'pkcs8', format: 'pem' }));
     writeFileSync(publicKey, keys.publicKey.export({ type: 'spki', format: 'pem' }));
-    await rig.start({ private_key: privateKey });
-    await rig.depthNode!.kill();
-    rig.runDepthNode(['-p', `model_update_public_key:=${publicKey}`]);
-    await rig.peer.matched();
+    const verify = ['-p', `model_update_public_key:=${publicKey}`];
+    await rig.start({ private_key: privateKey }, verify);
     await rig.stream({ speed: 4 });
     const learning = await rig.status(({ step }) => step > 0);
     expect(learning).toMatchObject({ state: expect.any(Number), reason: '', promoted: 0, update_version: 0 });
@@ -44,7 +42,6 @@ test(
     expect(status.promoted).toBeGreaterThan(0);
     expect(status.place_error_candidate).toBeGreaterThan(0);
     expect(status.place_error_reference).toBeGreaterThan(0);
-    expect(learning.place_error_reference).toBeNull();
     expect(status.step).toBeGreaterThan(learning.step);
     expect(status.step_ms).toBeGreaterThan(1);
     expect(skipped(status)).toMatchObject({ dark: 0, saturated: 0, no_camera_info: expect.any(Number) });
@@ -62,7 +59,7 @@ test(
     expect(accepted).toBeGreaterThan(0);
     expect((await rig.node.end('SIGTERM')).code).toBe(0);
     await rig.depthNode!.kill();
-    rig.runDepthNode(['-p', `model_update_public_key:=${publicKey}`]);
+    rig.runDepthNode(verify);
     rig.peer.forget(ACK);
     rig.runAdaptation({ private_key: privateKey });
     await rig.node.logged(/goes on from \S+ at step \d+/, PATIENCE_MS);

@@ -133,7 +133,7 @@ export class AdaptationRig {
     return into;
   }
 
-  async start(parameters: Record<string, string | number | boolean> = {}): Promise<void> {
+  async start(parameters: Record<string, string | number | boolean> = {}, ofDepthNode: string[] = []): Promise<void> {
     this.environment = { ...rosEnvironment(), DEPTHGRAD_CACHE: join(this.folder, 'cache') };
     this.peer = new Peer(
       [
@@ -148,7 +148,7 @@ export class AdaptationRig {
       ],
       this.environment,
     );
-    this.runDepthNode();
+    this.runDepthNode(ofDepthNode);
     this.runAdaptation({ twist_topic: TWIST, ...parameters });
     await this.peer.matched();
   }
@@ -215,7 +215,8 @@ export class AdaptationRig {
   async service(name: string, value?: boolean): Promise<{ success: boolean; message: string }> {
     const service = `/adaptation_node/${name}`;
     const answer = await this.peer.command(value === undefined ? 'trigger' : 'set_bool', { service, value });
-    return answer as unknown as { success: boolean; message: string };
+    const { success, message } = answer as { success: boolean; message: string };
+    return { success, message };
   }
 
   async stop(): Promise<void> {
