@@ -18,7 +18,6 @@ async function main(): Promise<void> {
   const learner = new Learner(readFileSync(data.modelPath), { ...data.options, folder: data.folder });
   let { enabled, savePeriod } = data;
   let storageFault: string | undefined;
-  let sourceFault: string | undefined;
   let savedAt = performance.now();
   let savedStep = 0;
 
@@ -57,7 +56,7 @@ async function main(): Promise<void> {
   const restored = learner.restore();
   savedStep = learner.status().step;
   if (restored) say({ kind: 'note', level: 'info', text: `goes on from ${data.folder} at step ${savedStep}` });
-  sourceFault = await takeSource(learner);
+  const sourceFault = await takeSource(learner);
   const isFactory = learner.weights.published === learner.weights.reference;
   say({ kind: 'ready', published: isFactory ? undefined : learner.model() });
   report();

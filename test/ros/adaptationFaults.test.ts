@@ -75,14 +75,14 @@ test(
 );
 
 test(
-  'changes of the stream: the clock goes back, another resolution, no camera_info',
+  'changes of the stream: no camera_info, the clock goes back, a 90-degree bump, another resolution',
   async () => {
     await rig.start({ judge_every: 1000 });
     await rig.stream({ blind: true });
     const { level } = await rig.diagnostic('Camera', ({ message }) => message.startsWith('no usable camera_info'));
     expect(level).toBe(1);
     await rig.peer.message(DEPTH, () => true, PATIENCE_MS);
-    expect(await rig.status(() => true)).toMatchObject({ step: 0, state: STATE.learning });
+    expect(await rig.status(({ state }) => state === STATE.learning)).toMatchObject({ step: 0 });
     await rig.stopStream();
 
     await rig.stream();
@@ -93,10 +93,14 @@ test(
     const second = await rig.status(({ step }) => step > first.step + 1);
     await rig.stopStream();
 
-    const bumped = rig.write('bumped.rgb', (frame, into) => into.set(onItsSide(rig.placeFrame(frame))), 24);
+    const bumped = rig.write(
+      'bumped.rgb',
+      (frame, into) => into.set(frame < 12 ? rig.placeFrame(frame) : onItsSide(rig.placeFrame(frame))),
+      24,
+    );
     await rig.stream({ path: bumped, offset: -100 });
     await rig.diagnostic('Camera', ({ message }) => message.startsWith('the view changed from one image to the next'));
-    await rig.status(({ step }) => step > second.step + 1);
+    const third = await rig.status(({ step }) => step > second.step + 1);
     await rig.stopStream();
 
     const size = { width: 2 * SMALL.width, height: 2 * SMALL.height };
@@ -177,10 +181,29 @@ test(
       ({ values }) => values.updates_refused !== '0',
     );
     expect(level).toBe(1);
-    expect(message).toMatch(/^refused update 1: data has \d+ bytes, the limit \(model_update_max_bytes\)/);
+    expect(message).toMatch(/^refused update \d+: data has \d+ bytes, the limit \(model_update_max_bytes\)/);
     expect(values.updates_accepted).toBe('0');
     await rig.node.logged(/depth_node refused update 1: data has/);
     await rig.peer.message(DEPTH, () => true, PATIENCE_MS);
+  },
+  TEST_MS,
+);
+
+test(
+  'killed by SIGKILL as it publishes: depth goes on, and started anew it publishes what it had promoted',
+  async () => {
+    await rig.start();
+    await rig.stream();
+    await rig.node.logged(/model update 1 /, PATIENCE_MS);
+    await rig.node.kill();
+    rig.peer.forget(DEPTH);
+    await rig.peer.message(DEPTH, () => true, PATIENCE_MS);
+    await rig.stopStream();
+    rig.runAdaptation();
+    const status = await rig.status(({ updates_accepted: accepted }) => accepted > 0);
+    expect(status.update_version).toBeGreaterThan(1);
+    expect(status.promoted).toBeGreaterThan(0);
+    expect(status.running_sha256).toBe(status.model_sha256);
   },
   TEST_MS,
 );

@@ -250,9 +250,12 @@ class Peer:
                 self.publishers[command['topic']].publish(image)
                 self.streamed.append(stamp(image.header.stamp))
                 number += 1
+                limit = time.monotonic() + 3
                 while 'depth' in command and number - (self.received[command['depth']] - before) >= 2:
                     if stopping.wait(0.002):
                         break
+                    if time.monotonic() > limit:  # lost, as before all ends have found each other
+                        before = self.received[command['depth']] - number
                 due = max(due + 1 / command['rate'], time.monotonic())
                 stopping.wait(due - time.monotonic())
 
