@@ -118,7 +118,7 @@ test(
     );
     await rig.stream({ path: large, offset: -100, ...size });
     await rig.diagnostic('Camera', ({ message }) => message === 'the resolution of the images changed');
-    await rig.status(({ step }) => step > second.step + 1);
+    await rig.status(({ step }) => step > third.step + 1);
     await rig.peer.message(DEPTH, () => true, PATIENCE_MS);
   },
   TEST_MS,
