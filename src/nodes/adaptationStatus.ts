@@ -97,7 +97,7 @@ export function adaptationDiagnostics(node: string, picture: AdaptationPicture):
   const troubled = { waiting: LEVEL.warn, paused: LEVEL.warn, failed: LEVEL.error }[state as string] ?? LEVEL.ok;
   const learner = thread?.learner;
   const storageFault = thread?.storageFault ?? handOver.storageFault;
-  const jumped = streamFault?.startsWith('header.stamp') ? ` (by ${stream.jumpedBack.toFixed(3)} s)` : '';
+  const jumped = streamFault?.includes('header.stamp') ? ` (stamps: by ${stream.jumpedBack.toFixed(3)} s)` : '';
   return [
     status('Learner', troubled, reason === '' ? state : `${state}: ${reason}`, {
       state,

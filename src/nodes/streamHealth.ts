@@ -6,6 +6,8 @@ export interface StreamCounts {
   readonly frames: number;
   /** Changes of the images' size. */
   readonly resolutions: number;
+  /** Stamps that were not above the one before. */
+  readonly jumpsBack: number;
   readonly skipped: Readonly<Record<FrameFault, number>>;
 }
 
@@ -31,30 +33,31 @@ const LASTING: readonly [FrameFault, string][] = [
   ['gap', 'the images are too far apart in time (max_gap)'],
 ];
 
-/** Faults that are over at once. */
-const MOMENTARY: readonly [FrameFault, string][] = [
-  ['clock', 'header.stamp went back'],
-  ['camera', 'camera_info changed'],
-  ['unrelated', 'the view changed from one image to the next: a bump or a cut'],
+/** What is over at once, and named until it leaves the window. */
+const EVENTS: readonly [fault: string, text: string, count: (counts: StreamCounts) => number][] = [
+  ['clock', 'header.stamp went back', ({ jumpsBack }) => jumpsBack],
+  ['resolution', 'the resolution of the images changed', ({ resolutions }) => resolutions],
+  ['camera', 'camera_info changed', ({ skipped }) => skipped.camera],
+  ['unrelated', 'the view changed from one image to the next: a bump or a cut', ({ skipped }) => skipped.unrelated],
 ];
 
 export class StreamHealth {
   readonly #looks: StreamCounts[] = [];
 
   /** @returns what is wrong, or was within the window; undefined where nothing is */
-  look({ frames: seen, resolutions, skipped }: StreamCounts): string | undefined {
-    const now = { frames: seen, resolutions, skipped };
+  look({ frames, resolutions, jumpsBack, skipped }: StreamCounts): string | undefined {
+    const now = { frames, resolutions, jumpsBack, skipped };
     this.#looks.push(now);
     if (this.#looks.length > WINDOW + 1) this.#looks.shift();
     const before = this.#looks[0];
-    const frames = now.frames - before.frames;
-    if (frames === 0) return 'no images arrive';
+    const arrived = frames - before.frames;
+    if (arrived === 0) return 'no images arrive';
     const latest = this.#looks[this.#looks.length - 2] ?? before;
-    if (now.frames === latest.frames && this.#looks.length > 2) return 'no images arrive any more';
-    const since = (fault: FrameFault, look: StreamCounts): number => now.skipped[fault] - look.skipped[fault];
-    const lasting = LASTING.find(([fault]) => since(fault, before) > SHARE * frames);
-    if (lasting) return lasting[1];
-    if (now.resolutions > before.resolutions) return 'the resolution of the images changed';
-    return MOMENTARY.find(([fault]) => since(fault, before) > 0)?.[1];
+    if (frames === latest.frames && this.#looks.length > 2) return 'no images arrive any more';
+    const lasting = LASTING.find(([fault]) => skipped[fault] - before.skipped[fault] > SHARE * arrived);
+    // One must not hide the other: a stream that jumps may well be bad otherwise.
+    const events = EVENTS.filter(([fault, , count]) => fault !== lasting?.[0] && count(now) > count(before));
+    const causes = [...(lasting ? [lasting] : []), ...events].map(([, text]) => text);
+    return causes.length > 0 ? causes.join('; ') : undefined;
   }
 }

@@ -37,6 +37,7 @@ export class TripletStream {
   /** The last picture that showed something. */
   #seen?: Uint8Array;
   #turned = false;
+  #jumpsBack = 0;
   #jumped = 0;
   #resolutions = 0;
 
@@ -70,6 +71,11 @@ export class TripletStream {
     this.#seen = undefined;
   }
 
+  /** Stamps that were not above the one before. */
+  get jumpsBack(): number {
+    return this.#jumpsBack;
+  }
+
   /** Seconds by which the stamps went back last. */
   get jumpedBack(): number {
     return this.#jumped;
@@ -88,7 +94,10 @@ export class TripletStream {
     const stamp = stampSeconds(frame.header.stamp);
     if (before) {
       const advanced = stamp - stampSeconds(before.header.stamp);
-      if (advanced <= 0) this.#jumped = -advanced;
+      if (advanced <= 0) {
+        this.#jumpsBack++;
+        this.#jumped = -advanced;
+      }
       if (before.width !== frame.width || before.height !== frame.height) this.#resolutions++;
     }
     const { options, speedAt } = this.#options;

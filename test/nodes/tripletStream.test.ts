@@ -144,7 +144,7 @@ test('no camera_info, a clock that goes back, another resolution, silence', () =
     large[i] = small[3 * ((v >> 1) * WIDTH + (u >> 1)) + (i % 3)];
   }
   rig.show(large, 2 * WIDTH, 2 * HEIGHT);
-  expect(rig.silence()).toBe('the resolution of the images changed');
+  expect(rig.silence()).toContain('the resolution of the images changed');
   expect(rig.warnings).toEqual([expect.stringContaining('width x height is 128x64, the image on /image has 256x128')]);
   expect([rig.silence(), rig.silence()]).toEqual(['no images arrive any more', 'no images arrive any more']);
 });
