@@ -91,8 +91,9 @@ async function main(): Promise<void> {
   });
   const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {
     node.createService(type, name, (request: { data: boolean }) => {
-      stream.forgetTurn();
-      return worker.control(control(request));
+      const wanted = control(request);
+      if (wanted.kind === 'reset' || (wanted.kind === 'enable' && wanted.on)) stream.forgetTurn();
+      return worker.control(wanted);
     });
   };
   answer('~/enable', 'std_srvs/srv/SetBool', ({ data }) => ({ kind: 'enable', on: data }));
