@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './training/recipeThreads';
 import { Command } from 'commander';
 import { registerExport } from './training/exportCommand';
 import { registerEvaluate } from './training/evaluation';

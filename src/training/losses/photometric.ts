@@ -136,19 +136,11 @@ export function evaluatePhotometric(
       }
     }
     sources.forEach((source, s) => {
-      const gradTranslation = new Float64Array(3);
-      const gradRotation = new Float64Array(3);
+      const gradPose = new Float64Array(6);
       const { translation } = transforms[s];
-      backwardThroughWarp(works[s], target, weights[s], k, translation, gradU, gradTranslation, gradRotation);
+      backwardThroughWarp(works[s], target, weights[s], k, translation, gradU, gradPose);
       const pose = sample(poses[s], b, 6);
-      chainToVector6(
-        pose,
-        source.later,
-        transforms[s],
-        gradTranslation,
-        gradRotation,
-        sample(outcome.gradPoses[s], b, 6),
-      );
+      chainToVector6(pose, source.later, transforms[s], gradPose, sample(outcome.gradPoses[s], b, 6));
     });
   }
   outcome.value /= interior;
@@ -164,17 +156,16 @@ export function targetToSource(pose: Float32Array, later: boolean): Se3 {
   return later ? inverse(transform) : transform;
 }
 
-/** Chains d/dt and d/d(delta) (left perturbation exp(delta) R) of the transform used on to the six numbers of the pose head. */
+/** Chains d/dt and d/d(delta) (left perturbation exp(delta) R), six numbers, of the transform used on to those of the pose head. */
 export function chainToVector6(
   pose: Float32Array,
   later: boolean,
   { rotation: r, translation: t }: Se3,
-  gradTranslation: Float64Array,
-  gradRotation: Float64Array,
+  gradPose: Float64Array,
   out: Float32Array,
 ): void {
-  const [gx, gy, gz] = gradTranslation;
-  let [dx, dy, dz] = gradRotation;
+  const [gx, gy, gz] = gradPose;
+  let [, , , dx, dy, dz] = gradPose;
   const [x, y, z] = pose.subarray(3, 6);
   if (!later) {
     out.set([gx, gy, gz], 0);

@@ -1,15 +1,30 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { forwardDifferences } from './differences';
+import { forwardDifferences } from '../../model/differences';
 import { required, type LossTerm, type TrainingBatch } from './loss';
 
-/** exp(-mean_rgb |forward difference|) of the target per axis, [b,h,w,2]: 1 on even surfaces, small on edges. */
+const ofBatches = new WeakMap<TrainingBatch, Float32Array>();
+
+/** exp(-10 mean_rgb |forward difference|) of the target per axis, [b,h,w,2]: 1 on even surfaces, small on edges. */
 function evenness(batch: TrainingBatch): tf.Tensor4D {
   const { size, height, width, target } = batch;
-  return tf.tidy(() => {
-    const image = tf.tensor4d(target, [size, height, width, 3]);
-    const channels = tf.split(image, 3, 3).map((c) => tf.abs(forwardDifferences(c as tf.Tensor4D)));
-    return tf.exp(tf.mul(tf.addN(channels), (-1 / 3) * 10)) as tf.Tensor4D;
-  });
+  let weights = ofBatches.get(batch);
+  if (!weights) {
+    weights = new Float32Array(2 * size * height * width);
+    const row = 3 * width;
+    const change = (i: number, next: number): number =>
+      Math.abs(target[next] - target[i]) +
+      Math.abs(target[next + 1] - target[i + 1]) +
+      Math.abs(target[next + 2] - target[i + 2]);
+    for (let line = 0, o = 0, i = 0; line < size * height; line++) {
+      const last = line % height === height - 1;
+      for (let u = 0; u < width; u++, i += 3, o += 2) {
+        weights[o] = u + 1 < width ? Math.exp((-10 / 3) * change(i, i + 3)) : 1;
+        weights[o + 1] = last ? 1 : Math.exp((-10 / 3) * change(i, i + row));
+      }
+    }
+    ofBatches.set(batch, weights);
+  }
+  return tf.tensor4d(weights, [size, height, width, 2]);
 }
 
 /** First-order edge-aware smoothness of d / mean(d), d = 1/Z (Monodepth2, Godard et al. 2019). */

@@ -1,0 +1,82 @@
+import * as tf from '@tensorflow/tfjs-node-gpu';
+import { biasAdd } from '../../src/model/tensorflowKernels';
+import { expectGradients, noiseTensor } from '../support/gradientCheck';
+
+const squares = (x: tf.Tensor): tf.Scalar => tf.mean(tf.square(x)) as tf.Scalar;
+
+test.each([
+  ['relu', [0, 0, 0, 4, 5, -6]],
+  ['relu6', [0, 0, 0, 4, 5, -0]],
+] as const)("%s' gradient passes what lies between its ends and nothing at or beyond them", (name, expected) => {
+  const x = tf.tensor([-2, -0, 0, 1e-6, 3, 7]);
+  const dy = tf.tensor([1, 2, 3, 4, 5, -6]);
+  expect([
+    ...tf
+      .grad((y) => tf[name](y))(x, dy)
+      .dataSync(),
+  ]).toEqual(expected);
+});
+
+test('a bias is added to every pixel, and its gradient is the sum over them', () => {
+  const [x, bias] = [noiseTensor(1, [2, 3, 4, 5], -1, 1), noiseTensor(2, [5], -1, 1)];
+  expect(biasAdd(x, bias).dataSync()).toEqual(tf.add(x, bias).dataSync());
+  expectGradients((a, b) => squares(biasAdd(a, b)), [x, bias]);
+});
+
+/** By sums over taps, with TensorFlow's padding 'same'. */
+function convolveByHand(x: tf.Tensor, kernel: tf.Tensor, stride: number, depthwise: boolean): number[] {
+  const [size, height, width, channels] = x.shape;
+  const [kh, kw, , last] = kernel.shape;
+  const [outHeight, outWidth] = [Math.ceil(height / stride), Math.ceil(width / stride)];
+  const before = (n: number, k: number, out: number): number => Math.max(0, (out - 1) * stride + k - n) >> 1;
+  const [top, left] = [before(height, kh, outHeight), before(width, kw, outWidth)];
+  const [values, taps] = [x.arraySync() as number[][][][], kernel.arraySync() as number[][][][]];
+  const out: number[] = [];
+  for (let b = 0; b < size; b++)
+    for (let v = 0; v < outHeight; v++)
+      for (let u = 0; u < outWidth; u++)
+        for (let o = 0; o < (depthwise ? channels : last); o++) {
+          let sum = 0;
+          for (let i = 0; i < kh; i++)
+            for (let j = 0; j < kw; j++)
+              for (let c = 0; c < channels; c++) {
+                if (depthwise && c !== o) continue;
+                const value = values[b][v * stride + i - top]?.[u * stride + j - left]?.[c] ?? 0;
+                sum += value * taps[i][j][c][depthwise ? 0 : o];
+              }
+          out.push(sum);
+        }
+  return out;
+}
+
+test.each([
+  ['1x1', 1, 1, false],
+  ['1x1 of stride 2', 1, 2, false],
+  ['3x3', 3, 1, false],
+  ['depthwise 3x3', 3, 1, true],
+  ['depthwise 5x5 of stride 2', 5, 2, true],
+])(
+  'a convolution, %s, is the sum over its taps, and its gradients agree with finite differences',
+  (_, side, stride, depthwise) => {
+    const x = noiseTensor(3, [2, 5, 6, 4], -1, 1) as tf.Tensor4D;
+    const kernel = noiseTensor(4, [side, side, 4, depthwise ? 1 : 3], -1, 1) as tf.Tensor4D;
+    const convolve = depthwise ? tf.depthwiseConv2d : tf.conv2d;
+    const made = convolve(x, kernel, stride, 'same').dataSync();
+    const expected = convolveByHand(x, kernel, stride, depthwise);
+    expect(made).toHaveLength(expected.length);
+    expected.forEach((value, i) => expect(made[i]).toBeCloseTo(value, 4));
+    expectGradients((a, k) => squares(convolve(a as tf.Tensor4D, k as tf.Tensor4D, stride, 'same')), [x, kernel]);
+  },
+);
+
+test('products of matrices leave no tensor behind, in tfjs or in TensorFlow', () => {
+  const [x, kernel] = [tf.zeros([1, 4, 4, 8]), tf.zeros([1, 1, 8, 8])] as [tf.Tensor4D, tf.Tensor4D];
+  const { binding } = tf.backend() as unknown as { binding: { getNumOfTensors(): number } };
+  const convolve = (a: tf.Tensor, k: tf.Tensor): tf.Scalar =>
+    squares(tf.conv2d(a as tf.Tensor4D, k as tf.Tensor4D, 1, 'same'));
+  const held = [0, 1, 2].map(() => {
+    tf.dispose(tf.grads(convolve)([x, kernel]));
+    return [tf.memory().numTensors, binding.getNumOfTensors()];
+  });
+  expect(held[2]).toEqual(held[0]); // the first leaves the shapes it keeps
+});
