@@ -5,8 +5,24 @@
 
 namespace depthgrad {
 namespace {
-constexpr ptrdiff_t SMALLEST = 1 << 15;
+// Waking a thread takes about as long as this many weights.
+constexpr ptrdiff_t SMALLEST = 1 << 16;
+
+void update(const AdamFactors f, const float* __restrict g, float* __restrict w, float* __restrict m, float* __restrict v,
+            float* __restrict a, ptrdiff_t count) {
+  const float rest1 = 1 - f.beta1, rest2 = 1 - f.beta2;
+  for (ptrdiff_t i = 0; i < count; i++) {
+    const float pull = g[i] * f.clip + f.weightDecay * w[i];
+    const float first = m[i] + rest1 * (pull - m[i]);
+    const float second = v[i] + rest2 * (pull * pull - v[i]);
+    const float moved = w[i] - f.rate * first / (std::sqrt(second) + f.epsilon);
+    m[i] = first;
+    v[i] = second;
+    w[i] = moved;
+    a[i] += f.share * (moved - a[i]);
+  }
 }
+}  // namespace
 
 double sumOfSquares(const float* values, ptrdiff_t count) {
   constexpr int lanes = 16;  // a fixed order of addition, whatever the compiler makes of it
@@ -20,18 +36,10 @@ double sumOfSquares(const float* values, ptrdiff_t count) {
   return sum;
 }
 
-void adam(const AdamFactors& f, const float* gradient, float* weights, float* firstMoment, float* secondMoment, ptrdiff_t count) {
-  parallel(count, SMALLEST, [=](ptrdiff_t first, ptrdiff_t last) {
-    const float* __restrict g = gradient;
-    float* __restrict w = weights;
-    float* __restrict m = firstMoment;
-    float* __restrict v = secondMoment;
-    for (ptrdiff_t i = first; i < last; i++) {
-      const float pull = g[i] * f.clip + f.weightDecay * w[i];
-      m[i] += (1 - f.beta1) * (pull - m[i]);
-      v[i] += (1 - f.beta2) * (pull * pull - v[i]);
-      w[i] -= f.rate * m[i] / (std::sqrt(v[i]) + f.epsilon);
-    }
+void adam(const AdamFactors& factors, const float* gradient, float* weights, float* firstMoment, float* secondMoment, float* average,
+          ptrdiff_t count) {
+  parallel(count, SMALLEST, [&](ptrdiff_t first, ptrdiff_t last) {
+    update(factors, gradient + first, weights + first, firstMoment + first, secondMoment + first, average + first, last - first);
   });
 }
 

@@ -95,11 +95,11 @@ Napi::Value SumOfSquares(const Napi::CallbackInfo& info) {
 }
 
 void Adam(const Napi::CallbackInfo& info) {
-  const float* f = floats(info, 0, 6);
+  const float* f = floats(info, 0, 7);
   const size_t count = info[1].As<Napi::Float32Array>().ElementLength();
   float *gradient = floats(info, 1, count), *weights = floats(info, 2, count);
-  float *firstMoment = floats(info, 3, count), *secondMoment = floats(info, 4, count);
-  if (!failed(info)) adam({f[0], f[1], f[2], f[3], f[4], f[5]}, gradient, weights, firstMoment, secondMoment, count);
+  float *firstMoment = floats(info, 3, count), *secondMoment = floats(info, 4, count), *average = floats(info, 5, count);
+  if (!failed(info)) adam({f[0], f[1], f[2], f[3], f[4], f[5], f[6]}, gradient, weights, firstMoment, secondMoment, average, count);
 }
 
 void MoveAverage(const Napi::CallbackInfo& info) {

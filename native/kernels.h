@@ -36,11 +36,14 @@ void backwardFromImage(const Workspace&, const float* pull, const Camera&, const
 
 double sumOfSquares(const float* values, ptrdiff_t count);
 
+// `share`: of the new weights in their average.
 struct AdamFactors {
-  float clip, weightDecay, beta1, beta2, rate, epsilon;
+  float clip, weightDecay, beta1, beta2, rate, epsilon, share;
 };
 
-void adam(const AdamFactors&, const float* gradient, float* weights, float* firstMoment, float* secondMoment, ptrdiff_t count);
+// In one pass: all of it is memory traffic.
+void adam(const AdamFactors&, const float* gradient, float* weights, float* firstMoment, float* secondMoment, float* average,
+          ptrdiff_t count);
 
 // average += share * (weights - average)
 void moveAverage(float share, const float* weights, float* average, ptrdiff_t count);

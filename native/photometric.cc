@@ -62,6 +62,23 @@ inline Ssim ssimAt(const float* sa, const float* sb, const float* saa, const flo
           three(saa, j) * ninth - ca * ca + (three(sbb, j) * ninth - cb * cb) + C2};
 }
 
+// Not inlined, where GCC would forget that its arrays are apart.
+__attribute__((noinline)) void rowCoefficients(const float* __restrict sx, const float* __restrict sy, const float* __restrict sxx, const float* __restrict syy,
+                     const float* __restrict sxy, const float* __restrict weights, float* __restrict A, float* __restrict B,
+                     float* __restrict C, int n) {
+  for (int j = 3; j < n - 3; j++) {
+    const Ssim s = ssimAt(sx, sy, sxx, syy, sxy, j);
+    const float inverse = 1 / (s.d1 * s.d2);
+    const float ssim = s.n1 * s.n2 * inverse;
+    const float half = 0.5f * (1 - ssim);
+    const float weight = weights[j] * (-SSIM_WEIGHT / 54);
+    const float scale = (half > 0) & (half < 1) ? weight : 0.0f;
+    A[j] = scale * (2 * s.meanB * (s.n2 - s.n1) * inverse - 2 * s.meanA * ssim * (1 / s.d1 - 1 / s.d2));
+    B[j] = scale * -2 * ssim / s.d2;
+    C[j] = scale * 2 * s.n1 * inverse;
+  }
+}
+
 // d(weight 0.85 (1 - SSIM) / 2 / 3) of the windows around row v as A + B x + C y for every pixel of the window; three maps [h, 3 w].
 void ssimCoefficients(const Workspace& work, const float* target, const float* weight) {
   const int n = 3 * work.width;
@@ -77,23 +94,10 @@ void ssimCoefficients(const Workspace& work, const float* target, const float* w
       sumColumns(work.warped + row * n, target + row * n, n, sums);
       const float* w = weight + (row + 1) * work.width;
       for (int u = 0; u < work.width; u++) weights[3 * u] = weights[3 * u + 1] = weights[3 * u + 2] = w[u];
-      const float *sx = sums.at(0), *sy = sums.at(1), *sxx = sums.at(2), *syy = sums.at(3), *sxy = sums.at(4);
-      float* __restrict A = work.coefficients + (row + 1) * n;
-      float* __restrict B = A + map;
-      float* __restrict C = B + map;
-      for (float* edge : {A, B, C})
+      float* A = work.coefficients + (row + 1) * n;
+      for (float* edge : {A, A + map, A + 2 * map})
         for (int c = 0; c < 3; c++) edge[c] = edge[n - 1 - c] = 0;
-      const float* __restrict ws = weights.data();
-      for (int j = 3; j < n - 3; j++) {
-        const Ssim s = ssimAt(sx, sy, sxx, syy, sxy, j);
-        const float inverse = 1 / (s.d1 * s.d2);
-        const float ssim = s.n1 * s.n2 * inverse;
-        const float half = 0.5f * (1 - ssim);
-        const float scale = half <= 0 || half >= 1 ? 0.0f : ws[j] * (-SSIM_WEIGHT / 54);
-        A[j] = scale * (2 * s.meanB * (s.n2 - s.n1) * inverse - 2 * s.meanA * ssim * (1 / s.d1 - 1 / s.d2));
-        B[j] = scale * -2 * ssim / s.d2;
-        C[j] = scale * 2 * s.n1 * inverse;
-      }
+      rowCoefficients(sums.at(0), sums.at(1), sums.at(2), sums.at(3), sums.at(4), weights.data(), A, A + map, A + 2 * map, n);
     }
   });
 }

@@ -48,13 +48,14 @@ export interface NativeKernels {
     ]
   ): void;
   sumOfSquares(values: Float32Array): number;
-  /** @param factors clip, weight decay, beta1, beta2, corrected rate, corrected epsilon */
+  /** @param factors clip, weight decay, beta1, beta2, corrected rate, corrected epsilon, share of the new weights in the average */
   adam(
     factors: Float32Array,
     gradient: Float32Array,
     weights: Float32Array,
     firstMoment: Float32Array,
     secondMoment: Float32Array,
+    average: Float32Array,
   ): void;
   moveAverage(share: number, weights: Float32Array, average: Float32Array): void;
 }

@@ -94,13 +94,15 @@ export class FlatAdam {
       if (gradient && learningRate > 0) {
         const scale = (learningRate * correction2) / correction1;
         const pull = isKernel(name) ? weightDecay : 0;
-        const factors = Float32Array.of(clip, pull, beta1, beta2, scale, epsilon * correction2);
-        native.adam(factors, gradient, weights, firstMoment, secondMoment);
-        const updated = tf.tensor(weights.slice(), variable.shape);
+        const factors = Float32Array.of(clip, pull, beta1, beta2, scale, epsilon * correction2, 1 - decay);
+        native.adam(factors, gradient, weights, firstMoment, secondMoment, average);
+        // Not copied: until the next update, after which the variable is another tensor, nothing changes them.
+        const updated = tf.tensor(weights, variable.shape);
         variable.assign(updated);
         updated.dispose();
+      } else {
+        native.moveAverage(1 - decay, weights, average);
       }
-      native.moveAverage(1 - decay, weights, average);
     });
     return norm;
   }

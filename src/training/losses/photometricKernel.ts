@@ -27,6 +27,9 @@ export class PhotometricWorkspace {
   readonly point: Float32Array;
   readonly valid: Uint8Array;
   readonly coefficients: Float32Array;
+  /** Error per pixel, and what its gradient is weighed with. */
+  readonly error: Float32Array;
+  readonly weight: Float32Array;
 
   constructor(
     readonly height: number,
@@ -39,6 +42,8 @@ export class PhotometricWorkspace {
     this.point = new Float32Array(3 * n);
     this.valid = new Uint8Array(n);
     this.coefficients = new Float32Array(9 * n);
+    this.error = new Float32Array(n);
+    this.weight = new Float32Array(n);
   }
 }
 
