@@ -36,6 +36,9 @@ case ${1:-} in
       cd "$DG_TFJS_ADDON.partial/package"
       rm -rf deps lib build build-tmp-napi-v8
       ln -s "$DG_LIBTENSORFLOW/deps" deps
+      # lists of strings and of types as attributes of a kernel, which fused convolutions have
+      GIT_CEILING_DIRECTORIES=$DG_CACHE git apply "$DG_SETUP/tfjs-attributes.patch"
+      grep -q TFE_OpSetAttrStringList binding/tfjs_backend.cc
       node-pre-gyp install --build-from-source
     )
     mkdir -p "$DG_TFJS_ADDON.partial/made"

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { biasAdd } from '../../src/model/tensorflowKernels';
+import { convolve as convolveWithBias, type Activation } from '../../src/model/kernels/convolution';
+import '../../src/model/kernels/rectifiers';
 import { expectGradients, noiseTensor } from '../support/gradientCheck';
 
 const squares = (x: tf.Tensor): tf.Scalar => tf.mean(tf.square(x)) as tf.Scalar;
@@ -15,12 +16,6 @@ test.each([
       .grad((y) => tf[name](y))(x, dy)
       .dataSync(),
   ]).toEqual(expected);
-});
-
-test('a bias is added to every pixel, and its gradient is the sum over them', () => {
-  const [x, bias] = [noiseTensor(1, [2, 3, 4, 5], -1, 1), noiseTensor(2, [5], -1, 1)];
-  expect(biasAdd(x, bias).dataSync()).toEqual(tf.add(x, bias).dataSync());
-  expectGradients((a, b) => squares(biasAdd(a, b)), [x, bias]);
 });
 
 /** By sums over taps, with TensorFlow's padding 'same'. */
@@ -68,6 +63,32 @@ test.each([
     expectGradients((a, k) => squares(convolve(a as tf.Tensor4D, k as tf.Tensor4D, stride, 'same')), [x, kernel]);
   },
 );
+
+test.each<[string, number, 1 | 2, boolean, Activation]>([
+  ['1x1', 1, 1, false, 'relu6'],
+  ['1x1 of stride 2', 1, 2, false, 'linear'],
+  ['3x3', 3, 1, false, 'relu'],
+  ['3x3 of stride 2', 3, 2, false, 'relu6'],
+  ['depthwise 3x3', 3, 1, true, 'relu6'],
+  ['depthwise 5x5 of stride 2', 5, 2, true, 'linear'],
+])('with bias and activation as one kernel, %s, it is the same', (_, side, stride, depthwise, activation) => {
+  const x = noiseTensor(5, [2, 5, 6, 4], -3, 3) as tf.Tensor4D;
+  const kernel = noiseTensor(6, [side, side, 4, depthwise ? 1 : 3], -1, 1) as tf.Tensor4D;
+  const bias = noiseTensor(7, [depthwise ? 4 : 3], -1, 1) as tf.Tensor1D;
+  const how = { stride, activation, depthwise };
+  const made = convolveWithBias(x, kernel, bias, how);
+  const expected = convolveByHand(x, kernel, stride, depthwise).map((sum, i) => {
+    const z = sum + bias.dataSync()[i % bias.size];
+    return activation === 'linear' ? z : Math.min(activation === 'relu6' ? 6 : Infinity, Math.max(0, z));
+  });
+  expect(made.size).toBe(expected.length);
+  made.dataSync().forEach((value, i) => expect(value).toBeCloseTo(expected[i], 4));
+  expectGradients(
+    (a, k, b) => squares(convolveWithBias(a as tf.Tensor4D, k as tf.Tensor4D, b as tf.Tensor1D, how)),
+    [x, kernel, bias],
+    { step: 1e-3 },
+  );
+});
 
 test('products of matrices leave no tensor behind, in tfjs or in TensorFlow', () => {
   const [x, kernel] = [tf.zeros([1, 4, 4, 8]), tf.zeros([1, 1, 8, 8])] as [tf.Tensor4D, tf.Tensor4D];
