@@ -23,8 +23,20 @@ export function displacements(): [number, number][] {
   return list;
 }
 
+/** x / rms(x) over the channels, with a gradient of a third of the operations that the composition has. */
 function normalised(map: tf.Tensor4D): tf.Tensor4D {
-  return tf.div(map, tf.sqrt(tf.add(tf.mean(tf.square(map), 3, true), normEpsilon))) as tf.Tensor4D;
+  const operation = tf.customGrad((input, save) => {
+    const x = input as tf.Tensor;
+    const size = tf.sqrt(tf.add(tf.mean(tf.square(x), 3, true), normEpsilon));
+    const value = tf.div(x, size);
+    (save as tf.GradSaveFunc)([value, size]);
+    return {
+      value,
+      gradFunc: (dy: tf.Tensor, [y, s]: tf.Tensor[]) =>
+        tf.div(tf.sub(dy, tf.mul(y, tf.mean(tf.mul(dy, y), 3, true))), s),
+    };
+  });
+  return operation(map) as tf.Tensor4D;
 }
 
 /**
