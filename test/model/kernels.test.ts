@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { convolve as convolveWithBias, type Activation } from '../../src/model/kernels/convolution';
 import '../../src/model/kernels/rectifiers';
@@ -100,4 +104,25 @@ test('products of matrices leave no tensor behind, in tfjs or in TensorFlow', ()
     return [tf.memory().numTensors, binding.getNumOfTensors()];
   });
   expect(held[2]).toEqual(held[0]); // the first leaves the shapes it keeps
+});
+
+/** Forward and backward through 1x1 convolutions of EfficientNet-Lite0 for two seconds. */
+const program = `
+  const tf = require('@tensorflow/tfjs-node-gpu');
+  const { convolve } = require('./dist/src/model/kernels/convolution');
+  const how = { stride: 1, activation: 'relu6', depthwise: false };
+  const layers = [[3, 32, 104, 16, 96], [3, 16, 52, 144, 24], [3, 8, 26, 40, 240], [3, 4, 13, 480, 80], [3, 2, 7, 192, 1152]];
+  for (const end = Date.now() + 2000; Date.now() < end; )
+    for (const [b, h, w, i, o] of layers)
+      tf.tidy(() => tf.grads((x, k, c) => tf.mean(convolve(x, k, c, how)))([tf.ones([b, h, w, i]), tf.ones([1, 1, i, o]), tf.ones([o])]));
+`;
+
+test('a signal in the middle of a kernel does no harm, as one does in TensorFlow’s MatMul', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-signals-'));
+  // V8's profiler samples by signals.
+  const sampled = ['--cpu-prof', '--cpu-prof-interval', '200', '--cpu-prof-dir', folder];
+  const { status, stderr } = spawnSync(process.execPath, [...sampled, '-e', program], { encoding: 'utf8' });
+  rmSync(folder, { recursive: true });
+  expect(stderr).not.toMatch(/corrupted|Error/);
+  expect(status).toBe(0);
 });
