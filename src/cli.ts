@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './training/recipeThreads';
 import { Command } from 'commander';
 import { registerAdapt } from './adaptation/adaptCommand';
 import { registerExport } from './training/exportCommand';

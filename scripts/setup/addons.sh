@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles the two Node addons into the cache: addons.sh rclnodejs | tensorflow. Nothing is written to node_modules here: link.sh does that.
+# Compiles the Node addons into the cache: addons.sh rclnodejs | tensorflow | kernels. Nothing is written to node_modules here: link.sh does that.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$DG_SETUP/addons-keys.sh"
 
@@ -36,6 +36,9 @@ case ${1:-} in
       cd "$DG_TFJS_ADDON.partial/package"
       rm -rf deps lib build build-tmp-napi-v8
       ln -s "$DG_LIBTENSORFLOW/deps" deps
+      # lists of strings and of types as attributes of a kernel, which fused convolutions have
+      GIT_CEILING_DIRECTORIES=$DG_CACHE git apply "$DG_SETUP/tfjs-attributes.patch"
+      grep -q TFE_OpSetAttrStringList binding/tfjs_backend.cc
       node-pre-gyp install --build-from-source
     )
     mkdir -p "$DG_TFJS_ADDON.partial/made"
@@ -44,5 +47,17 @@ case ${1:-} in
     put_in_place "$DG_TFJS_ADDON.partial/made" "$DG_TFJS_ADDON"
     rm -rf "$DG_TFJS_ADDON.partial"
     ;;
-  *) fail "addons.sh takes rclnodejs or tensorflow" ;;
+  kernels)
+    complete "$DG_KERNELS_ADDON" && exit 0
+    fresh_folder "$DG_KERNELS_ADDON.partial"
+    ln -s "$DG_APP/node_modules" "$DG_KERNELS_ADDON.partial/node_modules"
+    cp -r "$DEPTHGRAD_ROOT/native" "$DG_KERNELS_ADDON.partial/package"
+    (cd "$DG_KERNELS_ADDON.partial/package" && node-gyp rebuild -j "$JOBS")
+    mkdir -p "$DG_KERNELS_ADDON.partial/made"
+    strip -o "$DG_KERNELS_ADDON.partial/made/kernels.node" "$DG_KERNELS_ADDON.partial/package/build/Release/kernels.node"
+    mark_complete "$DG_KERNELS_ADDON.partial/made"
+    put_in_place "$DG_KERNELS_ADDON.partial/made" "$DG_KERNELS_ADDON"
+    rm -rf "$DG_KERNELS_ADDON.partial"
+    ;;
+  *) fail "addons.sh takes rclnodejs, tensorflow or kernels" ;;
 esac

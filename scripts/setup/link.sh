@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the built addons and generated messages into node_modules and proves that they load: link.sh rclnodejs | tensorflow.
+# Puts the built addons and generated messages into node_modules and proves that they load: link.sh rclnodejs | tensorflow | kernels.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$DG_SETUP/addons-keys.sh"
 modules=$DG_APP/node_modules
@@ -50,7 +50,20 @@ link_tensorflow() {
   fi
 }
 
+link_kernels() {
+  local key kernels=$modules/depthgrad-native
+  key=$(basename "$DG_KERNELS_ADDON")
+  if [ "$(cat "$kernels/.depthgrad" 2>/dev/null)" != "$key" ]; then
+    fresh_folder "$kernels.new"
+    cp "$DG_KERNELS_ADDON/kernels.node" "$kernels.new/"
+    node -e "if (require('$kernels.new/kernels.node').sumOfSquares(Float32Array.of(3, 4)) !== 25) process.exit(1);" ||
+      fail "the compiled kernels do not load or compute (see above)"
+    echo "$key" >"$kernels.new/.depthgrad"
+    put_in_place "$kernels.new" "$kernels"
+  fi
+}
+
 case ${1:-} in
-  rclnodejs | tensorflow) "link_$1" ;;
-  *) fail "link.sh takes rclnodejs or tensorflow" ;;
+  rclnodejs | tensorflow | kernels) "link_$1" ;;
+  *) fail "link.sh takes rclnodejs, tensorflow or kernels" ;;
 esac

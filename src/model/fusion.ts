@@ -8,6 +8,7 @@
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { dctMatrix, neumannEigenvalues } from '../geometry/poisson';
+import { adjointDifferences } from './differences';
 
 interface Basis {
   /** Orthonormal DCT-II matrices [h,h] and [w,w]. */
@@ -43,16 +44,6 @@ function basisFor(height: number, width: number, lambda: number): Basis {
   return basis;
 }
 
-/** grad^T G: adjoint of forward differences. The last column of du and the last row of dv have no neighbour and do not count. */
-function adjointDifferences(gradient: tf.Tensor4D): tf.Tensor3D {
-  const [b, h, w] = gradient.shape;
-  const du = tf.reshape(tf.slice(gradient, [0, 0, 0, 0], [b, h, w - 1, 1]), [b, h, w - 1]);
-  const dv = tf.reshape(tf.slice(gradient, [0, 0, 0, 1], [b, h - 1, w, 1]), [b, h - 1, w]);
-  const alongRow = tf.sub(tf.concat([tf.zeros([b, h, 1]), du], 2), tf.concat([du, tf.zeros([b, h, 1])], 2));
-  const alongColumn = tf.sub(tf.concat([tf.zeros([b, 1, w]), dv], 1), tf.concat([dv, tf.zeros([b, 1, w])], 1));
-  return tf.add(alongRow, alongColumn) as tf.Tensor3D;
-}
-
 /** x [b,h,w] times m^T along the last axis. */
 function alongLast(x: tf.Tensor3D, m: tf.Tensor2D, transpose: boolean): tf.Tensor3D {
   const [b, h, w] = x.shape;
@@ -67,10 +58,11 @@ export function fuse(logDisparity: tf.Tensor4D, gradient: tf.Tensor4D, lambda: n
   const [b, h, w] = logDisparity.shape;
   const { rows, columns, inverse } = basisFor(h, w, lambda);
   const swap = (x: tf.Tensor3D): tf.Tensor3D => tf.transpose(x, [0, 2, 1]) as tf.Tensor3D;
-  const right = tf.add(
-    tf.mul(tf.reshape(logDisparity, [b, h, w]), lambda),
-    adjointDifferences(gradient),
-  ) as tf.Tensor3D;
+  const right = tf.reshape(tf.add(tf.mul(logDisparity, lambda), adjointDifferences(gradient)), [
+    b,
+    h,
+    w,
+  ]) as tf.Tensor3D;
   const spectrum = swap(alongLast(swap(alongLast(right, columns, true)), rows, true));
   const solved = tf.mul(spectrum, inverse) as tf.Tensor3D;
   const back = alongLast(swap(alongLast(swap(solved), rows, false)), columns, false);

@@ -3,9 +3,10 @@
  * exactly these layer kinds, so a network made through `NetworkBuilder` can always be exported.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import './reluGradient';
+import { convolve, type Activation } from './kernels/convolution';
+import './kernels/rectifiers';
 
-export type Activation = 'linear' | 'relu' | 'relu6';
+export type { Activation } from './kernels/convolution';
 
 /** How one layer's variables start: weights of standard deviation `gain / sqrt(fan in)`, and a constant bias. */
 export interface LayerStart {
@@ -34,6 +35,20 @@ function convolutionSettings(name: string, { kernel, stride = 1, activation = 'l
   return { name, kernelSize: kernel, strides: stride, padding: 'same', activation } as const;
 }
 
+/** Lets a layer compute convolution, bias and activation as one kernel. The layer stays what it is to the exporter. */
+function fuse(
+  layer: tf.layers.Layer,
+  { stride = 1, activation = 'linear' }: ConvOptions,
+  depthwise: boolean,
+): tf.layers.Layer {
+  layer.call = (inputs) => {
+    const x = (Array.isArray(inputs) ? inputs[0] : inputs) as tf.Tensor4D;
+    const [kernel, bias] = layer.weights.map((weight) => weight.read());
+    return convolve(x, kernel as tf.Tensor4D, bias as tf.Tensor1D, { stride, activation, depthwise });
+  };
+  return layer;
+}
+
 /**
  * Makes convolution layers and remembers how each of them starts. Padding is 'same' as TensorFlow defines it (what the
  * ImageNet weights of EfficientNet-Lite0 were trained with). No batch normalisation in depthgrad's own network: its running
@@ -48,7 +63,7 @@ export class NetworkBuilder {
   conv(input: tf.SymbolicTensor, name: string, filters: number, options: ConvOptions): tf.SymbolicTensor {
     this.remember(name, options);
     const layer = tf.layers.conv2d({ ...convolutionSettings(name, options), filters, kernelInitializer: 'zeros' });
-    return layer.apply(input) as tf.SymbolicTensor;
+    return fuse(layer, options, false).apply(input) as tf.SymbolicTensor;
   }
 
   /** Doubles height and width by a transposed convolution of stride 2. */
@@ -86,7 +101,7 @@ export class NetworkBuilder {
   depthwise(input: tf.SymbolicTensor, name: string, options: ConvOptions): tf.SymbolicTensor {
     this.remember(name, options);
     const layer = tf.layers.depthwiseConv2d({ ...convolutionSettings(name, options), depthwiseInitializer: 'zeros' });
-    return layer.apply(input) as tf.SymbolicTensor;
+    return fuse(layer, options, true).apply(input) as tf.SymbolicTensor;
   }
 
   /** Doubles height and width by repeating pixels. */

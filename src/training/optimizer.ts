@@ -1,13 +1,11 @@
 /**
  * Adam on one flat vector. tf.train.adam runs about ten small operations per variable and step, which is dispatch, not arithmetic
- * (method.md 9); here the gradients of all variables are read once and the update is one loop.
+ * (method.md 9); here the gradients of all variables are read once and the update is one loop (native/adam.cc).
  *
  * Source: Kingma & Ba 2015. With decoupled global-norm clipping and an exponential moving average of the weights.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-
-// Looking up a global is slow inside jest's sandbox, and the update takes a root per weight.
-const { sqrt } = Math;
+import { native } from '../native';
 
 export interface AdamOptions {
   beta1: number;
@@ -80,10 +78,7 @@ export class FlatAdam {
     const read = this.slots.map((slot) => gradients[slot.variable.name]?.dataSync<'float32'>());
     let squared = 0;
     for (const gradient of read) {
-      if (!gradient) continue;
-      let sum = 0;
-      for (let i = 0; i < gradient.length; i++) sum += gradient[i] * gradient[i];
-      squared += sum;
+      if (gradient) squared += native.sumOfSquares(gradient);
     }
     const norm = Math.sqrt(squared);
     if (!Number.isFinite(norm)) return norm;
@@ -99,17 +94,15 @@ export class FlatAdam {
       if (gradient && learningRate > 0) {
         const scale = (learningRate * correction2) / correction1;
         const pull = isKernel(name) ? weightDecay : 0;
-        for (let i = 0; i < weights.length; i++) {
-          const g = gradient[i] * clip + pull * weights[i];
-          const m = (firstMoment[i] += (1 - beta1) * (g - firstMoment[i]));
-          const v = (secondMoment[i] += (1 - beta2) * (g * g - secondMoment[i]));
-          weights[i] -= (scale * m) / (sqrt(v) + epsilon * correction2);
-        }
-        const updated = tf.tensor(weights.slice(), variable.shape);
+        const factors = Float32Array.of(clip, pull, beta1, beta2, scale, epsilon * correction2, 1 - decay);
+        native.adam(factors, gradient, weights, firstMoment, secondMoment, average);
+        // Not copied: until the next update, after which the variable is another tensor, nothing changes them.
+        const updated = tf.tensor(weights, variable.shape);
         variable.assign(updated);
         updated.dispose();
+      } else {
+        native.moveAverage(1 - decay, weights, average);
       }
-      for (let i = 0; i < weights.length; i++) average[i] += (1 - decay) * (weights[i] - average[i]);
     });
     return norm;
   }

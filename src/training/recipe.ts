@@ -62,7 +62,8 @@ const recipeSchema = z.strictObject({
   description: z.string(),
   paper: z.string().optional(),
   seed: z.int().default(1),
-  threads: z.int().positive().default(2),
+  /** Of a training step; one per core where it is not given. Taken by recipeThreads.ts. */
+  threads: z.int().positive().optional(),
   network: networkSchema,
   data: z.strictObject({
     /** Recordings of any layout of datasets/openRecording.ts; a bare name is looked for in the fetched sample drive. */

@@ -1,6 +1,15 @@
 /** The files of a run folder, and its log. */
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import {
+  accessSync,
+  appendFileSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { writeFailure, writeFileAtomically } from '../model/safetensors';
 
 /** The last state of the run, from which it goes on. */
@@ -24,12 +33,18 @@ export function runRecipe(folder: string): string {
 /** @throws Error naming the folder when it cannot be made */
 export function makeRunFolder(folder: string): void {
   try {
+    // Asked first: of a read-only file system mkdir says that the folder is not there.
+    accessSync(nearestFolder(resolve(folder)), constants.W_OK);
     mkdirSync(folder, { recursive: true });
   } catch (error) {
     throw new Error(`cannot make the run folder ${folder}: ${writeFailure(error)}; name another with --out`, {
       cause: error,
     });
   }
+}
+
+function nearestFolder(path: string): string {
+  return existsSync(path) || path === dirname(path) ? path : nearestFolder(dirname(path));
 }
 
 /** A line of the log: means since the line before, or a validation's figures under "validation/". */

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-node-gpu';
 import { depthPicture, gradientPicture, type Picture } from '../media/pictures';
 import { Averages } from './averages';
 import { drawBatch, type BatchSource } from './batches/batchSource';
-import { forwardDifferences } from './losses/differences';
+import { forwardDifferences } from '../model/differences';
 import type { TrainingBatch } from './losses/loss';
 import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { FlatAdam } from './optimizer';

@@ -83,6 +83,7 @@ test('folders that are no runs, and places that cannot be written, are named', a
     /cannot write .*nowhere\/model\.onnx: its folder is not there; make it first/,
   );
   expect(await refused('train', recipe, '--out', join(recipe, 'run'))).toMatch(/cannot make the run folder .*--out/);
+  expect(await refused('train', recipe, '--out', '/proc/sys/run')).toMatch(/run folder .*(may not be|is read-only)/);
   expect(existsSync(model)).toBe(false);
 });
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { forwardDifferences, stopGradient } from './differences';
+import { forwardDifferences, stopGradient } from '../../model/differences';
 import { required, type LossTerm } from './loss';
 
 /** phi(x) = sqrt(x^2 + 1e-4) of CH-001. */

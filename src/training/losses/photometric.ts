@@ -60,7 +60,7 @@ export function workspacesFor(height: number, width: number, count: number): Pho
   const list = workspaces.get(key) ?? [];
   while (list.length < count) list.push(new PhotometricWorkspace(height, width));
   workspaces.set(key, list);
-  return list;
+  return list.slice(0, count);
 }
 
 /** The `index`-th part of `length` numbers, not copied. */
@@ -81,11 +81,9 @@ export function evaluatePhotometric(
   const { size, height, width } = batch;
   const pixels = height * width;
   const interior = (height - 2) * (width - 2) * size;
-  const works = workspacesFor(height, width, sources.length);
-  const errors = sources.map(() => new Float32Array(pixels));
-  const weights = sources.map(() => new Float32Array(pixels));
-  const unwarped = new Float32Array(pixels);
-  const scratch = new Float32Array(pixels);
+  // One workspace more, for the sources as they are.
+  const [plain, ...works] = workspacesFor(height, width, sources.length + 1);
+  const unwarped = plain.weight;
   const outcome: PhotometricOutcome = {
     value: 0,
     gradLogDisparity: new Float32Array(size * pixels),
@@ -107,10 +105,10 @@ export function evaluatePhotometric(
       const image = sample(source.images, b, 3 * pixels);
       const transform = targetToSource(sample(poses[s], b, 6), source.later);
       warpIntoTarget(works[s], image, u, k, transform.rotation, transform.translation);
-      photometricErrorInto(works[s].warped, target, height, width, errors[s]);
-      photometricErrorInto(image, target, height, width, scratch);
-      for (let i = 0; i < pixels; i++) if (scratch[i] < unwarped[i]) unwarped[i] = scratch[i];
-      weights[s].fill(0);
+      photometricErrorInto(works[s].warped, target, height, width, works[s].error);
+      photometricErrorInto(image, target, height, width, plain.error);
+      for (let i = 0; i < pixels; i++) if (plain.error[i] < unwarped[i]) unwarped[i] = plain.error[i];
+      works[s].weight.fill(0);
       return transform;
     });
     for (let v = 1; v < height - 1; v++) {
@@ -118,8 +116,8 @@ export function evaluatePhotometric(
         let best = Infinity;
         let chosen = -1;
         for (let s = 0; s < sources.length; s++) {
-          if (works[s].valid[i] === 1 && errors[s][i] < best) {
-            best = errors[s][i];
+          if (works[s].valid[i] === 1 && works[s].error[i] < best) {
+            best = works[s].error[i];
             chosen = s;
           }
         }
@@ -131,24 +129,16 @@ export function evaluatePhotometric(
         if (best < unwarped[i] + TIE_BREAK * tieNoise(i)) {
           kept++;
           outcome.value += best;
-          weights[chosen][i] = 1 / interior;
+          works[chosen].weight[i] = 1 / interior;
         }
       }
     }
     sources.forEach((source, s) => {
-      const gradTranslation = new Float64Array(3);
-      const gradRotation = new Float64Array(3);
+      const gradPose = new Float64Array(6);
       const { translation } = transforms[s];
-      backwardThroughWarp(works[s], target, weights[s], k, translation, gradU, gradTranslation, gradRotation);
+      backwardThroughWarp(works[s], target, works[s].weight, k, translation, gradU, gradPose);
       const pose = sample(poses[s], b, 6);
-      chainToVector6(
-        pose,
-        source.later,
-        transforms[s],
-        gradTranslation,
-        gradRotation,
-        sample(outcome.gradPoses[s], b, 6),
-      );
+      chainToVector6(pose, source.later, transforms[s], gradPose, sample(outcome.gradPoses[s], b, 6));
     });
   }
   outcome.value /= interior;
@@ -164,17 +154,16 @@ export function targetToSource(pose: Float32Array, later: boolean): Se3 {
   return later ? inverse(transform) : transform;
 }
 
-/** Chains d/dt and d/d(delta) (left perturbation exp(delta) R) of the transform used on to the six numbers of the pose head. */
+/** Chains d/dt and d/d(delta) (left perturbation exp(delta) R), six numbers, of the transform used on to those of the pose head. */
 export function chainToVector6(
   pose: Float32Array,
   later: boolean,
   { rotation: r, translation: t }: Se3,
-  gradTranslation: Float64Array,
-  gradRotation: Float64Array,
+  gradPose: Float64Array,
   out: Float32Array,
 ): void {
-  const [gx, gy, gz] = gradTranslation;
-  let [dx, dy, dz] = gradRotation;
+  const [gx, gy, gz] = gradPose;
+  let [, , , dx, dy, dz] = gradPose;
   const [x, y, z] = pose.subarray(3, 6);
   if (!later) {
     out.set([gx, gy, gz], 0);

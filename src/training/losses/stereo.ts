@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { required, type LossTerm, type TrainingBatch, type TrainingOutputs } from './loss';
-import { forwardDifferences } from './differences';
+import { forwardDifferences } from '../../model/differences';
 import { shrink } from './pyramid';
 import { absolute, maskedMean, total } from './reductions';
 import { sampleAlongRows } from './rowSampling';

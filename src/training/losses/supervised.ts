@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { forwardDifferences } from './differences';
+import { forwardDifferences } from '../../model/differences';
 import { required, type LossTerm, type TrainingBatch } from './loss';
 
 function truthOf(batch: TrainingBatch): { logDisparity: tf.Tensor4D; pose: tf.Tensor2D } {

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { Intrinsics } from '../../geometry/camera';
 import { chainToVector6, sample, targetToSource, workspacesFor } from './photometric';
-import { chainThroughWarp, warpIntoTarget } from './photometricKernel';
+import { backwardFromImage, warpIntoTarget } from './photometricKernel';
 
 export interface SynthesisedView {
   /** rgb [b,h,w,3], differentiable in log-disparity and pose. */
@@ -54,22 +54,11 @@ export function synthesiseView(
         warp(b); // again, because the workspace is shared by all calls of this size
         const transform = transformAt(b);
         const ofSample = sample(gradU, b, pixels);
-        const gradTranslation = new Float64Array(3);
-        const gradRotation = new Float64Array(3);
-        for (let i = 0; i < pixels; i++) {
-          let gx = 0;
-          let gy = 0;
-          for (let c = 0; c < 3; c++) {
-            const g = pull[3 * (b * pixels + i) + c];
-            gx += g * work.warpedSlope[6 * i + 2 * c];
-            gy += g * work.warpedSlope[6 * i + 2 * c + 1];
-          }
-          if (gx === 0 && gy === 0) continue;
-          const { translation } = transform;
-          chainThroughWarp(work, i, gx, gy, intrinsics[b], translation, ofSample, gradTranslation, gradRotation);
-        }
+        const gradPoseOfSample = new Float64Array(6);
+        const ofImage = sample(pull, b, 3 * pixels);
+        backwardFromImage(work, ofImage, intrinsics[b], transform.translation, ofSample, gradPoseOfSample);
         const outPose = sample(gradPose, b, 6);
-        chainToVector6(sample(poses, b, 6), later, transform, gradTranslation, gradRotation, outPose);
+        chainToVector6(sample(poses, b, 6), later, transform, gradPoseOfSample, outPose);
       }
       return [tf.tensor(gradU, u.shape), tf.tensor(gradPose, p.shape)];
     };

@@ -125,7 +125,7 @@ async function exportedModel(value: unknown, runs: ReadonlyMap<string, string>):
 
 /** A process of its own: its memory and threads end with it. */
 async function depthgrad(...args: string[]): Promise<void> {
-  const child = spawn(process.execPath, [join(packageRoot(), 'dist', 'src', 'cli.js'), ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, join(packageRoot(), 'dist', 'src', 'cli.js'), ...args], {
     stdio: ['ignore', 2, 2],
   });
   const [code, signal] = await new Promise<[number | null, string | null]>((done, failed) => {

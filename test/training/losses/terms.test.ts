@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { fuse } from '../../../src/model/fusion';
 import { lossTerms } from '../../../src/training/losses';
-import { forwardDifferences, stopGradient } from '../../../src/training/losses/differences';
+import { forwardDifferences, stopGradient } from '../../../src/model/differences';
 import type { TrainingBatch, TrainingOutputs } from '../../../src/training/losses/loss';
 import { Random } from '../../../src/training/random';
 
