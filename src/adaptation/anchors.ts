@@ -3,7 +3,7 @@
  * an anchor depth runs to its limits (docs/decisions.md).
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { forwardDifferences } from '../training/losses/differences';
+import { forwardDifferences } from '../model/differences';
 import { required, type LossTerm, type TrainingOutputs } from '../training/losses/loss';
 
 /** What the frozen reference says of a triplet's target. */

@@ -1,7 +1,7 @@
 /** How well a network explains a triplet: the figures the guard and the offline twin judge by. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { TrainingBatch, TrainingOutputs } from '../training/losses/loss';
-import { forwardDifferences } from '../training/losses/differences';
+import { forwardDifferences } from '../model/differences';
 import { sample, targetToSource, workspacesFor } from '../training/losses/photometric';
 import { photometricErrorInto, warpIntoTarget } from '../training/losses/photometricKernel';
 import type { TrainedNetwork } from '../training/networks/trainedNetwork';
