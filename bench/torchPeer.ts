@@ -13,6 +13,7 @@ export interface TrainCase {
   width: number;
   batch: number;
   channels_last: boolean;
+  threads: number;
   /** Weights of the losses by name. */
   losses: Record<string, number>;
   /** Prefixes of the variables that are not trained. */
@@ -41,15 +42,15 @@ export class TorchPeer {
   #errors = '';
 
   /** Installs PyTorch into the cache on first use. @throws Error with what the installation said */
-  static async start(threads: number): Promise<TorchPeer> {
+  static async start(): Promise<TorchPeer> {
     const { stdout } = await promisify(execFile)('bash', [join(PEERS, 'torch.sh')]);
-    return new TorchPeer(stdout.trim(), threads);
+    return new TorchPeer(stdout.trim());
   }
 
-  private constructor(python: string, threads: number) {
+  private constructor(python: string) {
     // The private ROS 2 environment's libraries and packages are none of the peer's.
     const env = { ...process.env, LD_LIBRARY_PATH: undefined, PYTHONPATH: undefined };
-    this.#child = spawn(python, [join(PEERS, 'train_step.py'), String(threads)], { env });
+    this.#child = spawn(python, [join(PEERS, 'train_step.py')], { env });
     this.#child.stderr.on('data', (text: Buffer) => (this.#errors += text.toString()));
     this.#lines = createInterface({ input: this.#child.stdout });
     this.#answers = this.#lines[Symbol.asyncIterator]();

@@ -8,17 +8,20 @@
  * Both sides train the default recipe's network on the same batch of the sample drives with the same losses, in turns, in one run. Before
  * anything is timed their losses and gradients are compared.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { hundredth } from '../src/demo/percentiles';
 import { replaceBetween } from '../src/markdown';
 import { writeSafetensors, type NamedTensor } from '../src/model/safetensors';
 import { resolveFile } from '../src/paths';
 import { BatchesInTurn, type BatchSource } from '../src/training/batches/batchSource';
+import { computeThreads } from '../src/training/computeThreads';
 import { openDataSets, openValidation } from '../src/training/data';
 import type { TrainingBatch } from '../src/training/losses/loss';
 import { createNetwork } from '../src/training/networks';
@@ -44,6 +47,7 @@ interface TrainBenchOptions {
   readonly steps: number;
   readonly memorySteps: number;
   readonly only?: string;
+  readonly inProcess?: boolean;
 }
 
 const SIZES = [
@@ -83,7 +87,8 @@ const program = new Command('bench:train')
   .option('--rounds <n>', 'turns of each side per size', wholeNumber, 5)
   .option('--steps <n>', 'steps per turn', wholeNumber, 5)
   .option('--memory-steps <n>', 'length of the run whose memory is measured; 0 leaves it out', wholeNumber, 3000)
-  .option('--only <size>', 'one size alone, such as 64x208x4 (height, width, batch)');
+  .option('--only <size>', 'one size alone, such as 64x208x4 (height, width, batch)')
+  .addOption(new Option('--in-process', 'one size in this process, with the threads it was started with').hideHelp());
 
 function log(text: string): void {
   process.stderr.write(`bench:train: ${text}\n`);
@@ -210,6 +215,7 @@ async function measureSize(
       width,
       batch: batchSize,
       channels_last: true,
+      threads: availableParallelism(),
       losses: stage.losses,
       frozen: stage.frozen,
       learning_rate: stage.learning_rate,
@@ -219,15 +225,18 @@ async function measureSize(
       fusion_lambda: settings.fusion_lambda,
     };
     const ownFigures = own.figures();
-    // PyTorch is faster in one memory layout or the other, depending on the size: it gets the better one.
-    let layout = { fastest: Infinity, channelsLast: true };
+    // PyTorch is faster in one memory layout or the other, with one thread or all, depending on the size: it gets the best.
+    let best = { fastest: Infinity, trainCase };
     for (const channelsLast of [true, false]) {
-      checkSame(ownFigures, await peer.load(weights, frames, { ...trainCase, channels_last: channelsLast }));
-      await peer.steps(WARM_UP);
-      const fastest = median(await peer.steps(steps));
-      if (fastest < layout.fastest) layout = { fastest, channelsLast };
+      for (const threads of new Set([availableParallelism(), 1])) {
+        const tried = { ...trainCase, channels_last: channelsLast, threads };
+        checkSame(ownFigures, await peer.load(weights, frames, tried));
+        await peer.steps(WARM_UP);
+        const fastest = median(await peer.steps(steps));
+        if (fastest < best.fastest) best = { fastest, trainCase: tried };
+      }
     }
-    const peerFigures = await peer.load(weights, frames, { ...trainCase, channels_last: layout.channelsLast });
+    const peerFigures = await peer.load(weights, frames, best.trainCase);
     await peer.steps(WARM_UP);
     const [ownMs, peerMs]: [number[], number[]] = [[], []];
     for (let round = 0; round < rounds; round++) {
@@ -238,6 +247,8 @@ async function measureSize(
       height,
       width,
       batch: batchSize,
+      threads: Number(process.env.TF_NUM_INTRAOP_THREADS ?? availableParallelism()),
+      pytorch_threads: best.trainCase.threads,
       depthgrad_ms: hundredth(median(ownMs)),
       pytorch_ms: hundredth(median(peerMs)),
       ratio: Number((median(ownMs) / median(peerMs)).toFixed(3)),
@@ -293,6 +304,56 @@ async function measureMemory(base: Recipe, steps: number): Promise<MemoryFigures
   }
 }
 
+async function measureInProcess(
+  recipe: Recipe,
+  size: (typeof SIZES)[number],
+  options: TrainBenchOptions,
+): Promise<{ row: TrainRow; version: string }> {
+  const { drives } = await openDataSets(recipe, new Random(recipe.seed));
+  if (!drives) throw new Error(`${RECIPE} uses no drives`);
+  const peer = await TorchPeer.start();
+  try {
+    return await measureSize(recipe, drives, peer, size, options);
+  } finally {
+    peer.close();
+  }
+}
+
+/** A process per size: TensorFlow's number of threads, which depends on the size as the trainer's does, is fixed when it is loaded. */
+async function measureInChild(
+  size: (typeof SIZES)[number],
+  { rounds, steps }: TrainBenchOptions,
+): Promise<{ row: TrainRow; version: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-bench-train-'));
+  try {
+    const file = join(folder, 'size.json');
+    const [height, width, batch] = size;
+    const flags = {
+      '--only': size.join('x'),
+      '--json': file,
+      '--rounds': rounds,
+      '--steps': steps,
+      '--memory-steps': 0,
+    };
+    const child = spawn(
+      process.execPath,
+      [...process.execArgv, __filename, '--in-process', ...Object.entries(flags).flat().map(String)],
+      {
+        env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(computeThreads(height * width * batch)) },
+        stdio: ['ignore', 'inherit', 'pipe'],
+      },
+    );
+    let errors = '';
+    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`the process of ${flags['--only']} ended with ${code}\n${errors}`);
+    const { rows, pytorch } = JSON.parse(await readFile(file, 'utf8')) as TrainReport;
+    return { row: rows[0], version: pytorch };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 async function measure(options: TrainBenchOptions): Promise<TrainReport> {
   const { rounds, steps, memorySteps, only } = options;
   const sizes = SIZES.filter((size) => only === undefined || size.join('x') === only);
@@ -303,20 +364,15 @@ async function measure(options: TrainBenchOptions): Promise<TrainReport> {
   // First, in a process that has not done anything else yet.
   const memory = memorySteps > 0 ? await measureMemory(recipe, memorySteps) : null;
   if (memory) log(`memory: ${JSON.stringify(memory)}`);
-  const { drives } = await openDataSets(recipe, new Random(recipe.seed));
-  if (!drives) throw new Error(`${RECIPE} uses no drives`);
-  const peer = await TorchPeer.start(recipe.threads ?? availableParallelism());
   const rows: TrainRow[] = [];
   let pytorch = '';
-  try {
-    for (const size of sizes) {
-      const { row, version } = await measureSize(recipe, drives, peer, size, options);
-      log(JSON.stringify(row));
-      rows.push(row);
-      pytorch = version;
-    }
-  } finally {
-    peer.close();
+  for (const size of sizes) {
+    const measured = options.inProcess
+      ? await measureInProcess(recipe, size, options)
+      : await measureInChild(size, options);
+    log(JSON.stringify(measured.row));
+    rows.push(measured.row);
+    pytorch = measured.version;
   }
   return { machine, pytorch, recipe: RECIPE, losses: LOSSES, rounds, steps_per_round: steps, rows, memory };
 }

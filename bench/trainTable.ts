@@ -7,6 +7,9 @@ export interface TrainRow {
   height: number;
   width: number;
   batch: number;
+  /** With which each side is fastest. */
+  threads: number;
+  pytorch_threads: number;
   /** Medians over all steps of all rounds. */
   depthgrad_ms: number;
   pytorch_ms: number;
@@ -53,6 +56,10 @@ function asked(value: number, most: number): string {
   return value <= most ? 'reached' : '**not reached**';
 }
 
+function withThreads(ms: number, threads: number): string {
+  return `${ms.toFixed(0)} ms, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+}
+
 export function trainTable({
   machine,
   pytorch,
@@ -78,8 +85,8 @@ export function trainTable({
       ],
       rows.map((row) => [
         `${row.width}x${row.height}, ${row.batch}`,
-        `${row.depthgrad_ms.toFixed(0)} ms`,
-        `${row.pytorch_ms.toFixed(0)} ms`,
+        withThreads(row.depthgrad_ms, row.threads),
+        withThreads(row.pytorch_ms, row.pytorch_threads),
         `${row.ratio.toFixed(2)}: ${asked(row.ratio, MOST_RATIO)}`,
         `${row.loss_difference.toExponential(0)}, ${row.gradient_difference.toExponential(0)}`,
       ]),

@@ -21,5 +21,6 @@ if [ ! -f "$program" ]; then
   exit 2
 fi
 shift
-# A training step makes many short-lived objects: a larger nursery saves a twentieth of it.
-exec node --max-semi-space-size=64 "$program" "$@"
+# A training step makes many short-lived objects: a larger nursery saves a twentieth of it. Of one size from the start, so that the memory of a
+# long run does not grow with it.
+exec node --min-semi-space-size=64 --max-semi-space-size=64 "$program" "$@"

@@ -296,11 +296,11 @@ class Step:
 
 
 def main():
-    torch.set_num_threads(int(sys.argv[1]))
     step = None
     for line in sys.stdin:
         request = json.loads(line)
         if request["op"] == "load":
+            torch.set_num_threads(request["case"]["threads"])
             step = Step(read_safetensors(request["weights"]), read_safetensors(request["batch"]), request["case"])
             answer = {**step.figures(), "version": torch.__version__}
         else:

@@ -62,7 +62,7 @@ const recipeSchema = z.strictObject({
   description: z.string(),
   paper: z.string().optional(),
   seed: z.int().default(1),
-  /** Of a training step; one per core where it is not given. Taken by recipeThreads.ts. */
+  /** Of a training step; what suits its size where it is not given (computeThreads.ts). Taken by recipeThreads.ts. */
   threads: z.int().positive().optional(),
   network: networkSchema,
   data: z.strictObject({

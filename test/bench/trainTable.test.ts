@@ -1,6 +1,14 @@
 import { trainTable, type TrainReport } from '../../bench/trainTable';
 
-const row = { height: 64, width: 208, batch: 1, loss_difference: 1e-6, gradient_difference: 3e-4 };
+const row = {
+  height: 64,
+  width: 208,
+  batch: 1,
+  threads: 1,
+  pytorch_threads: 2,
+  loss_difference: 1e-6,
+  gradient_difference: 3e-4,
+};
 const report: TrainReport = {
   machine: { cpu: 'some CPU', cores: 2, node: 'v20.20.2', load_average_before: 0.1 },
   pytorch: '2.15.0',
@@ -25,7 +33,7 @@ const report: TrainReport = {
 
 test('every figure is judged by what was asked, and a busy machine is said', () => {
   const text = trainTable(report);
-  expect(text).toMatch(/208x64, 1 .* 150 ms .* 200 ms .* 0\.75: reached .* 1e-6, 3e-4/);
+  expect(text).toMatch(/208x64, 1 .* 150 ms, 1 thread .* 200 ms, 2 threads .* 0\.75: reached .* 1e-6, 3e-4/);
   expect(text).toMatch(/208x64, 4 .* 1\.50: \*\*not reached\*\*/);
   expect(text).toMatch(/1000 and 1040 MiB: 4\.0 % .* under 3 % more: \*\*not reached\*\*/);
   expect(text).toMatch(/0\.4 % of a step .* under 5 %: reached/);
