@@ -1,5 +1,6 @@
 /** One training step: forward, the stage's losses, gradients. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import { native } from '../native';
 import type { UniformSource } from '../model/networks/estimator';
 import { checkerboard } from './checkerboard';
 import { lossTerms } from './losses';
@@ -79,7 +80,9 @@ export function computeStep(
     return losses.total;
   }, variables);
   if (!losses) throw new Error('training step: the losses were not computed');
-  const loss = value.dataSync()[0];
+  // The fused kernels' rectifiers make 0 of NaN, so that pictures with NaN would train the network to answer to nothing.
+  const readable = Number.isFinite(native.sumOfSquares(batch.networkImages));
+  const loss = readable ? value.dataSync()[0] : NaN;
   value.dispose();
   return { loss, scalars: losses.scalars, maps: losses.maps, gradients: grads };
 }

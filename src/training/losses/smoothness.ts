@@ -45,14 +45,14 @@ function weightedVariation(map: tf.Tensor4D, weights: Float32Array): tf.Scalar {
         if (right > 0) {
           const change = values[i + channels] - values[i];
           const pull = change > 0 ? right : change < 0 ? -right : 0;
-          sum += pull * change;
+          sum += right * Math.abs(change); // NaN stays NaN: the run is to end
           gradient[i + channels] += pull;
           gradient[i] -= pull;
         }
         if (down > 0) {
           const change = values[i + below] - values[i];
           const pull = change > 0 ? down : change < 0 ? -down : 0;
-          sum += pull * change;
+          sum += down * Math.abs(change);
           gradient[i + below] += pull;
           gradient[i] -= pull;
         }
