@@ -6,6 +6,8 @@
 rate N   N images per second; the latency of each: just before its publish call to its depth taken here.
 rate 0   as fast as it goes: two images in flight, so the node always has the next one and none is thrown away.
 
+--frames FILE plays rgb8 pictures of that size, one after the other in the file, there and back, in place of ready-made ones; --intrinsics is their camera.
+
 Messages are ready-made CDR bytes with the stamp written in, and come back as bytes: Python's conversion is no part of the figures.
 """
 import argparse
@@ -45,9 +47,10 @@ class Measurement:
         self.motion_subscription = self.node.create_subscription(EgoMotion, motion_topic, self.on_motion, best_effort, raw=True)
         self.executor = rclpy.executors.SingleThreadedExecutor()
         self.executor.add_node(self.node)
-        self.images = [bytearray(serialize_message(message)) for message in pictures(options.width, options.height)]
-        self.info = bytearray(serialize_message(camera_info(options.width, options.height)))
+        self.images = [bytearray(serialize_message(message)) for message in pictures(options)]
+        self.info = bytearray(serialize_message(camera_info(options)))
         self.published_at = {}
+        self.shown = 0
         self.published = 0
         self.received = []  # (publish time, receive time), seconds of the monotonic clock
         self.missing = []  # publish times of images without a depth
@@ -70,7 +73,11 @@ class Measurement:
     def publish(self):
         nanoseconds = time.time_ns()
         stamp = (nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000)
-        image = self.images[self.published % PICTURES]
+        # There and back, so that neighbours always are neighbours.
+        count = len(self.images)
+        at = self.shown % max(1, 2 * count - 2)
+        image = self.images[min(at, 2 * count - 2 - at)]
+        self.shown += 1
         STAMP.pack_into(image, 4, *stamp)
         STAMP.pack_into(self.info, 4, *stamp)
         image_bytes = bytes(image)
@@ -145,24 +152,30 @@ class Measurement:
         self.published_at.clear()
 
 
-def pictures(width, height):
-    generator = np.random.default_rng(1)
-    for _ in range(PICTURES):
-        coarse = generator.integers(40, 220, (height // 16 + 1, width // 16 + 1, 3), np.uint8)
-        image = np.repeat(np.repeat(coarse, 16, 0), 16, 1)[:height, :width]
+def pictures(options):
+    width, height = options.width, options.height
+    if options.frames:
+        frames = np.fromfile(options.frames, np.uint8).reshape(-1, height, width, 3)
+    else:
+        generator = np.random.default_rng(1)
+        shape = (PICTURES, height // 16 + 1, width // 16 + 1, 3)
+        coarse = generator.integers(40, 220, shape, np.uint8)
+        frames = np.repeat(np.repeat(coarse, 16, 1), 16, 2)[:, :height, :width]
+    for image in frames:
         message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
         message.header.frame_id = "camera_optical_frame"
         message.data = array("B", np.ascontiguousarray(image).tobytes())
         yield message
 
 
-def camera_info(width, height):
-    f, cx, cy = 0.9 * width, width / 2 - 0.5, height / 2 - 0.5
+def camera_info(options):
+    width, height = options.width, options.height
+    fx, fy, cx, cy = options.intrinsics or (0.9 * width, 0.9 * width, width / 2 - 0.5, height / 2 - 0.5)
     message = CameraInfo(height=height, width=width, distortion_model="plumb_bob", d=[0.0] * 5)
     message.header.frame_id = "camera_optical_frame"
-    message.k = [f, 0.0, cx, 0.0, f, cy, 0.0, 0.0, 1.0]
+    message.k = [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    message.p = [f, 0.0, cx, 0.0, 0.0, f, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    message.p = [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0]
     return message
 
 
@@ -175,6 +188,8 @@ def main():
     parser.add_argument("--rate", type=float, default=25)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--warmup", type=float, default=1)
+    parser.add_argument("--frames")
+    parser.add_argument("--intrinsics", type=float, nargs=4, metavar=("FX", "FY", "CX", "CY"))
     options = parser.parse_args()
     rclpy.init()
     try:

@@ -29,9 +29,9 @@ export interface Soak {
   /** Share of the published images without a depth, wherever they were lost. */
   readonly dropped_share: number;
   readonly latency_ms: Percentiles;
-  readonly rss_mib: Readonly<Record<'depth_node' | 'replay_node', ResidentMemory>>;
+  readonly rss_mib: Readonly<Record<string, ResidentMemory>>;
   /** Processor seconds per second. */
-  readonly cores_used: Readonly<Record<'depth_node' | 'replay_node', number>>;
+  readonly cores_used: Readonly<Record<string, number>>;
 }
 
 /** MiB. Garbage collection makes a saw of it, so the means of the four quarters of the time say whether it grows. */

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Intrinsics } from '../src/geometry/camera';
 import { NodeProcess, nodeCommand } from '../src/demo/nodeProcess';
 import { packageRoot } from '../src/paths';
 
@@ -60,15 +61,27 @@ export interface MeasureOptions {
   /** Images per second; 0 for as fast as it goes. */
   readonly rate: number;
   readonly seconds: number;
+  /** Pictures to play in place of ready-made ones. */
+  readonly pictures?: Pictures;
+}
+
+/** rgb8 pictures of one size, one after the other in a file. */
+export interface Pictures {
+  readonly file: string;
+  readonly intrinsics: Intrinsics;
 }
 
 /** Images to the target, depths back. Throws Error with the words of whichever process failed. */
 export async function measure(target: Target, options: MeasureOptions): Promise<Measured> {
-  const { python, width, height, rate, seconds } = options;
+  const { python, width, height, rate, seconds, pictures } = options;
   const base = namespace(target.name);
   const topics = ['--image', `${base}/image`, '--depth', `${base}/depth_node/depth`];
   const numbers = { width, height, rate, seconds };
   const flags = Object.entries(numbers).flatMap(([flag, value]) => [`--${flag}`, `${value}`]);
+  if (pictures) {
+    const { fx, fy, cx, cy } = pictures.intrinsics;
+    flags.push('--frames', pictures.file, '--intrinsics', ...[fx, fy, cx, cy].map(String));
+  }
   const running = promisify(execFile)(python, [join(packageRoot(), 'bench', 'measure.py'), ...topics, ...flags], {
     maxBuffer: 64 << 20,
   });

@@ -44,14 +44,18 @@ async function adapt(flags: AdaptFlags): Promise<void> {
   const sources: PreparedDrive[] = [];
   for (const path of source) sources.push(await openDrive(path, sourceCamera));
   const drive = await openDrive(target, camera);
-  const bar = new SingleBar({ format: 'adapt [{bar}] {value}/{total} frames, {eta_formatted} left', hideCursor: true });
-  const shown = process.stderr.isTTY;
-  if (shown) bar.start(drive.count, 0);
+  const bar = new SingleBar({
+    format: 'adapt [{bar}] {value}/{total} frames, {eta_formatted} left',
+    hideCursor: true,
+    noTTYOutput: true,
+    notTTYSchedule: 10_000,
+  });
+  bar.start(drive.count, 0);
   try {
-    const result = runTwin(onnx, sources, drive, {
+    const result = await runTwin(onnx, sources, drive, {
       ...options,
       ...set,
-      onFrame: (done) => shown && bar.update(done),
+      onFrame: (done) => bar.update(done),
       onWarning: (message) => console.error(`adapt: ${message}`),
     });
     await writeTwin(out, result, `${drive.name}, from ${sources.map(({ name }) => name).join(', ')}`);
@@ -62,7 +66,7 @@ async function adapt(flags: AdaptFlags): Promise<void> {
     console.log(`place, second half: ${figure(place)}; source, held out: ${figure(held)}`);
     console.log(`${join(out, TWIN_FILES.model)}: sha256 ${sha256}; report ${join(out, REPORT_FILE)}`);
   } finally {
-    if (shown) bar.stop();
+    bar.stop();
     for (const one of [...sources, drive]) one.close();
   }
 }

@@ -165,7 +165,8 @@ export class Learner extends EventEmitter<LearnerEvents> {
     if (!report) return undefined;
     const milliseconds = performance.now() - started;
     this.#milliseconds = milliseconds;
-    this.#restUntil = performance.now() + milliseconds * (1 / this.#options.dutyCycle - 1);
+    const { dutyCycle, stepPeriod } = this.#options;
+    this.#restUntil = started + Math.max(milliseconds / dutyCycle, 1000 * stepPeriod);
     return { step: this.#counts.step, state: this.#state, milliseconds, ...report };
   }
 

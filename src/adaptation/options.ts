@@ -39,6 +39,8 @@ const schema = z.strictObject({
   stepsPerTriplet: z.int().positive().default(1),
   /** Greatest share of time that goes into steps: after each, the learner rests. 1 never rests. */
   dutyCycle: z.number().positive().max(1).default(1),
+  /** Least seconds from the beginning of a step to that of the next. */
+  stepPeriod: z.number().nonnegative().default(0),
   /** Weights of the training package's loss terms, and of reference_depth and scale_anchor (anchors.ts). */
   losses: z.record(z.string(), weight).default({
     photometric: 1,

@@ -2,6 +2,7 @@
  * The offline twin: the identical learner over a recording, frame by frame, bit-exact for a seed. Every measured frame is predicted before
  * anything is learned from it.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { FrameSequence } from '../training/datasets/dataset';
 import type { Weights } from './adaptedNetwork';
 import type { Triplet } from './frame';
@@ -96,12 +97,12 @@ interface MeasuredFrame {
  * @param sources drives it was trained on
  * @throws Error when model, options or drives do not fit, or no second half of the target has a moving triplet
  */
-export function runTwin(
+export async function runTwin(
   onnx: Uint8Array,
   sources: readonly FrameSequence[],
   target: FrameSequence,
   { stepsPerFrame = 1, measureEvery = 2, sourceTriplets: sourceCount = 40, onFrame, onWarning, ...given }: TwinOptions,
-): TwinResult {
+): Promise<TwinResult> {
   const learner = new Learner(onnx, given);
   try {
     const { options, metadata } = learner;
@@ -145,6 +146,7 @@ export function runTwin(
         note(report, frame, log, judgements);
       }
       onFrame?.(frame + 1, target.count);
+      await setImmediate(); // for progress bars and signals
     }
     const second = measured.filter(({ middle: figures }) => figures !== undefined);
     if (second.length === 0)

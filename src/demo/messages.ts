@@ -86,9 +86,11 @@ export interface AdaptationReport {
   readonly rolled_back: number;
   readonly refused: number;
   readonly model_version: string;
+  /** Models that depth_node took from this process. */
+  readonly updates_accepted: number;
 }
 
-/** depthgrad/AdaptationStatus, as far as model_version. */
+/** depthgrad/AdaptationStatus, as far as updates_accepted. */
 export function readAdaptation(message: Buffer): AdaptationReport {
   const cdr = new CdrReader(message);
   cdr.time();
@@ -103,7 +105,7 @@ export function readAdaptation(message: Buffer): AdaptationReport {
     cdr.float32(); // candidate
     return { reference, published };
   };
-  return {
+  const report = {
     state,
     reason,
     steps,
@@ -114,4 +116,7 @@ export function readAdaptation(message: Buffer): AdaptationReport {
     refused: cdr.uint32(),
     model_version: cdr.string(),
   };
+  cdr.string(); // model_sha256
+  cdr.uint64(); // update_version
+  return { ...report, updates_accepted: cdr.uint32() };
 }

@@ -175,6 +175,13 @@ test('frames and models that do not fit are refused by name', () => {
   expect(() => start({ learningRate: -1 })).toThrow(/learningRate/);
 });
 
+test('begins no step before the period is over', () => {
+  const { learner } = start({ stepPeriod: 3600, stepsPerTriplet: 2 });
+  expect(drive(learner, () => learner.status().step > 0)).toHaveLength(1);
+  expect(learner.wantsTriplet).toBe(false);
+  expect(learner.step()).toBeUndefined();
+});
+
 test('rests by its duty cycle', () => {
   const { learner } = start({ dutyCycle: 0.001, stepsPerTriplet: 2 });
   expect(drive(learner, () => learner.status().step > 0)).toHaveLength(1);

@@ -11,7 +11,7 @@ const source = new RenderedDrive('source', 1, 30);
 const model = smallModel();
 const place = new RenderedDrive('place', 5, 24, evening);
 
-function run(change: TwinOptions = {}): TwinResult {
+async function run(change: TwinOptions = {}): Promise<TwinResult> {
   return runTwin(model, [source], place, {
     bufferMegabytes: 6,
     judgedSource: 2,
@@ -30,7 +30,7 @@ function run(change: TwinOptions = {}): TwinResult {
 }
 
 test('adapts to a place frame by frame, writes its report, and comes to the same bytes again', async () => {
-  const first = run();
+  const first = await run();
   const { report } = first;
   const { place_error: errors, source_error: held } = report;
   expect(report.promoted).toBeGreaterThan(0);
@@ -57,13 +57,13 @@ test('adapts to a place frame by frame, writes its report, and comes to the same
   expect(predicted[0]['published/place error']).toBe(predicted[0]['reference/place error']);
   expect(log.filter((entry) => 'learning/loss' in entry)).toHaveLength(report.steps);
 
-  const again = run();
+  const again = await run();
   expect(again.report).toEqual(report);
   expect(Buffer.from(again.onnx).equals(written)).toBe(true);
 });
 
-test('a learner slower than the camera does less, and measures the same frames', () => {
-  const slow = run({ stepsPerFrame: 0.25, judgeEvery: 1000 });
+test('a learner slower than the camera does less, and measures the same frames', async () => {
+  const slow = await run({ stepsPerFrame: 0.25, judgeEvery: 1000 });
   // 24 frames at a quarter: 6 pieces of work, less those for which no triplet was there yet.
   expect(slow.report.steps).toBeGreaterThanOrEqual(4);
   expect(slow.report.steps).toBeLessThanOrEqual(6);

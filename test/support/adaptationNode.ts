@@ -68,6 +68,7 @@ const EAGER = {
   scale_band: '2.0',
   consistency_band: '10.0',
   duty_cycle: '1.0',
+  step_period: '0.0',
   min_motion: '0.5',
   image_reliability: 'reliable',
 };
