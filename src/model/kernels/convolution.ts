@@ -16,7 +16,8 @@ function isProduct([height, width]: number[], strides: number | number[]): boole
 
 /**
  * By the kernel that tfjs multiplies with: MatMul and _FusedMatMul of TensorFlow 2.18 use the stack pointer for something else, so that a
- * signal (a profiler's, a resized terminal's) writes over the heap.
+ * signal (a profiler's, a resized terminal's) writes over the heap. It is safe as oneDNN's alone: with oneDNN switched off this kernel and
+ * Conv2D go through Eigen's contraction as well, whose sgemm has the fault.
  */
 const productAttributes = {
   neither: new AttributeList({ adj_x: false, adj_y: false }),
