@@ -14,7 +14,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { hundredth } from '../src/demo/percentiles';
 import { replaceBetween } from '../src/markdown';
@@ -26,16 +25,15 @@ import { openDataSets, openValidation } from '../src/training/data';
 import type { TrainingBatch } from '../src/training/losses/loss';
 import { createNetwork } from '../src/training/networks';
 import type { TrainedNetwork } from '../src/training/networks/trainedNetwork';
-import { defaultAdam, FlatAdam } from '../src/training/optimizer';
 import { Random } from '../src/training/random';
 import { ReadAhead } from '../src/training/readAhead';
-import { readRecipe, type Recipe, type Stage } from '../src/training/recipe';
+import { readRecipe, type Recipe } from '../src/training/recipe';
 import { LOG_FILE, readLog } from '../src/training/runFolder';
-import { finalLossWeights, trainedVariables } from '../src/training/schedule';
-import { computeStep } from '../src/training/step';
+import { finalLossWeights } from '../src/training/schedule';
 import { train } from '../src/training/trainer';
 import { Validator } from '../src/training/validation';
 import { describeMachine } from './machine';
+import { OwnStep, type SteadyStage } from './ownStep';
 import { TorchPeer, type StepFigures, type TrainCase } from './torchPeer';
 import { TRAIN_MARKS, trainTable, type MemoryFigures, type TrainReport, type TrainRow } from './trainTable';
 
@@ -94,9 +92,6 @@ function log(text: string): void {
   process.stderr.write(`bench:train: ${text}\n`);
 }
 
-/** A stage whose weights do not move. */
-type SteadyStage = Omit<Stage, 'losses'> & { losses: Record<string, number> };
-
 /** The default recipe's stage on the drives at another size, with the pose head's own answers as poses. */
 function stageAtSize(recipe: Recipe, height: number, width: number, batch: number): SteadyStage {
   const stage = recipe.stages.find(({ mix }) => mix.drives > 0);
@@ -112,48 +107,6 @@ function stageAtSize(recipe: Recipe, height: number, width: number, batch: numbe
     losses,
     align_poses: false,
   };
-}
-
-/** depthgrad's side: what the trainer does between two batches. */
-class OwnStep {
-  readonly #variables: tf.Variable[];
-  readonly #adam: FlatAdam;
-  readonly #random = new Random(0);
-
-  constructor(
-    private readonly network: TrainedNetwork,
-    private readonly stage: SteadyStage,
-    private readonly batch: TrainingBatch,
-    { clip_norm: clipNorm, ema_decay: emaDecay }: Recipe['optimizer'],
-  ) {
-    this.#variables = trainedVariables(network, stage);
-    this.#adam = new FlatAdam(network.namedVariables(), { ...defaultAdam, clipNorm, emaDecay });
-  }
-
-  figures(): StepFigures {
-    const { loss, scalars, gradients } = computeStep(
-      this.network,
-      this.#variables,
-      this.batch,
-      this.stage,
-      this.#random,
-    );
-    // A rate of 0 leaves the weights alone; the moments are those of a run's first step on either side.
-    const norm = this.#adam.apply(gradients, () => 0);
-    tf.dispose(gradients);
-    return { loss, gradient_norm: norm, terms: scalars };
-  }
-
-  steps(count: number): number[] {
-    const { learning_rate: rate, encoder_rate: encoderRate } = this.stage;
-    return Array.from({ length: count }, () => {
-      const start = performance.now();
-      const { gradients } = computeStep(this.network, this.#variables, this.batch, this.stage, this.#random);
-      this.#adam.apply(gradients, (name) => (name.startsWith('encoder/') ? rate * encoderRate : rate));
-      tf.dispose(gradients);
-      return performance.now() - start;
-    });
-  }
 }
 
 function writeInputs(folder: string, network: TrainedNetwork, batch: TrainingBatch): [string, string] {

@@ -26,11 +26,12 @@ float* floats(const Napi::CallbackInfo& info, size_t index, size_t length) { ret
 
 int whole(const Napi::CallbackInfo& info, size_t index) { return info[index].As<Napi::Number>().Int32Value(); }
 
+bool failed(const Napi::CallbackInfo& info) { return info.Env().IsExceptionPending(); }
+
 struct Arguments {
   Workspace work;
   Camera camera;
   size_t pixels;
-  bool good;
 };
 
 // Arguments 0..7: height, width, camera [4], then warped, warpedSlope, slopeOfLogDisparity, point, valid; 8: coefficients.
@@ -48,11 +49,8 @@ Arguments readWorkspace(const Napi::CallbackInfo& info) {
                        floats(info, 8, 9 * pixels)};
   if (height < 2 || width < 2)
     Napi::RangeError::New(info.Env(), "kernel: images must be at least 2x2, for bilinear sampling").ThrowAsJavaScriptException();
-  const bool good = !info.Env().IsExceptionPending();
-  return {work, good ? Camera{k[0], k[1], k[2], k[3]} : Camera{}, pixels, good};
+  return {work, failed(info) ? Camera{} : Camera{k[0], k[1], k[2], k[3]}, pixels};
 }
-
-bool failed(const Napi::CallbackInfo& info) { return info.Env().IsExceptionPending(); }
 
 void Warp(const Napi::CallbackInfo& info) {
   const Arguments a = readWorkspace(info);

@@ -8,11 +8,21 @@ headers=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
 if [ -f "$headers/include/node/node.h" ]; then export npm_config_nodedir=$headers; fi
 export PATH=$DG_APP/node_modules/.bin:$PATH JOBS
 
-# A copy of the package, beside a link to node_modules where it finds what it requires.
-stage() { # PACKAGE FOLDER
-  fresh_folder "$2"
-  ln -s "$DG_APP/node_modules" "$2/node_modules"
-  cp -r "$DG_APP/node_modules/$1" "$2/package"
+# A copy of the package in ADDON.partial, beside a link to node_modules where it finds what it requires.
+stage() { # PACKAGE ADDON
+  fresh_folder "$2.partial"
+  ln -s "$DG_APP/node_modules" "$2.partial/node_modules"
+  cp -r "$1" "$2.partial/package"
+}
+
+# Puts what was compiled there in its place, stripped, and removes the rest.
+keep() { # COMPILED ADDON
+  local made=$2.partial/made
+  mkdir "$made"
+  strip -o "$made/$(basename "$1")" "$2.partial/package/$1"
+  mark_complete "$made"
+  put_in_place "$made" "$2"
+  rm -rf "$2.partial"
 }
 
 case ${1:-} in
@@ -21,17 +31,13 @@ case ${1:-} in
     set +u
     . "$DEPTHGRAD_ROOT/scripts/env.sh"
     set -u
-    stage rclnodejs "$DG_RCLNODEJS_ADDON.partial"
+    stage "$DG_APP/node_modules/rclnodejs" "$DG_RCLNODEJS_ADDON"
     (cd "$DG_RCLNODEJS_ADDON.partial/package" && rm -rf build generated && node-gyp rebuild -j "$JOBS")
-    mkdir -p "$DG_RCLNODEJS_ADDON.partial/made"
-    strip -o "$DG_RCLNODEJS_ADDON.partial/made/rclnodejs.node" "$DG_RCLNODEJS_ADDON.partial/package/build/Release/rclnodejs.node"
-    mark_complete "$DG_RCLNODEJS_ADDON.partial/made"
-    put_in_place "$DG_RCLNODEJS_ADDON.partial/made" "$DG_RCLNODEJS_ADDON"
-    rm -rf "$DG_RCLNODEJS_ADDON.partial"
+    keep build/Release/rclnodejs.node "$DG_RCLNODEJS_ADDON"
     ;;
   tensorflow)
     complete "$DG_TFJS_ADDON" && exit 0
-    stage "@tensorflow/tfjs-node-gpu" "$DG_TFJS_ADDON.partial"
+    stage "$DG_APP/node_modules/@tensorflow/tfjs-node-gpu" "$DG_TFJS_ADDON"
     (
       cd "$DG_TFJS_ADDON.partial/package"
       rm -rf deps lib build build-tmp-napi-v8
@@ -41,23 +47,13 @@ case ${1:-} in
       grep -q TFE_OpSetAttrStringList binding/tfjs_backend.cc
       node-pre-gyp install --build-from-source
     )
-    mkdir -p "$DG_TFJS_ADDON.partial/made"
-    strip -o "$DG_TFJS_ADDON.partial/made/tfjs_binding.node" "$DG_TFJS_ADDON.partial/package/lib/napi-v8/tfjs_binding.node"
-    mark_complete "$DG_TFJS_ADDON.partial/made"
-    put_in_place "$DG_TFJS_ADDON.partial/made" "$DG_TFJS_ADDON"
-    rm -rf "$DG_TFJS_ADDON.partial"
+    keep lib/napi-v8/tfjs_binding.node "$DG_TFJS_ADDON"
     ;;
   kernels)
     complete "$DG_KERNELS_ADDON" && exit 0
-    fresh_folder "$DG_KERNELS_ADDON.partial"
-    ln -s "$DG_APP/node_modules" "$DG_KERNELS_ADDON.partial/node_modules"
-    cp -r "$DEPTHGRAD_ROOT/native" "$DG_KERNELS_ADDON.partial/package"
+    stage "$DEPTHGRAD_ROOT/native" "$DG_KERNELS_ADDON"
     (cd "$DG_KERNELS_ADDON.partial/package" && node-gyp rebuild -j "$JOBS")
-    mkdir -p "$DG_KERNELS_ADDON.partial/made"
-    strip -o "$DG_KERNELS_ADDON.partial/made/kernels.node" "$DG_KERNELS_ADDON.partial/package/build/Release/kernels.node"
-    mark_complete "$DG_KERNELS_ADDON.partial/made"
-    put_in_place "$DG_KERNELS_ADDON.partial/made" "$DG_KERNELS_ADDON"
-    rm -rf "$DG_KERNELS_ADDON.partial"
+    keep build/Release/kernels.node "$DG_KERNELS_ADDON"
     ;;
   *) fail "addons.sh takes rclnodejs, tensorflow or kernels" ;;
 esac

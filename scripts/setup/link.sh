@@ -56,7 +56,7 @@ link_kernels() {
   if [ "$(cat "$kernels/.depthgrad" 2>/dev/null)" != "$key" ]; then
     fresh_folder "$kernels.new"
     cp "$DG_KERNELS_ADDON/kernels.node" "$kernels.new/"
-    node -e "if (require('$kernels.new/kernels.node').sumOfSquares(Float32Array.of(3, 4)) !== 25) process.exit(1);" ||
+    node -e 'if (require(process.argv[1]).sumOfSquares(Float32Array.of(3, 4)) !== 25) process.exit(1);' "$kernels.new/kernels.node" ||
       fail "the compiled kernels do not load or compute (see above)"
     echo "$key" >"$kernels.new/.depthgrad"
     put_in_place "$kernels.new" "$kernels"

@@ -81,9 +81,9 @@ export function evaluatePhotometric(
   const { size, height, width } = batch;
   const pixels = height * width;
   const interior = (height - 2) * (width - 2) * size;
-  // One workspace more, for the sources as they are.
-  const [plain, ...works] = workspacesFor(height, width, sources.length + 1);
-  const unwarped = plain.weight;
+  const works = workspacesFor(height, width, sources.length);
+  /** The least error of the sources as they are. */
+  const unwarped = new Float32Array(pixels);
   const outcome: PhotometricOutcome = {
     value: 0,
     gradLogDisparity: new Float32Array(size * pixels),
@@ -104,11 +104,12 @@ export function evaluatePhotometric(
     const transforms = sources.map((source, s) => {
       const image = sample(source.images, b, 3 * pixels);
       const transform = targetToSource(sample(poses[s], b, 6), source.later);
+      const { warped, error, weight } = works[s];
+      photometricErrorInto(image, target, height, width, error);
+      for (let i = 0; i < pixels; i++) if (error[i] < unwarped[i]) unwarped[i] = error[i];
       warpIntoTarget(works[s], image, u, k, transform.rotation, transform.translation);
-      photometricErrorInto(works[s].warped, target, height, width, works[s].error);
-      photometricErrorInto(image, target, height, width, plain.error);
-      for (let i = 0; i < pixels; i++) if (plain.error[i] < unwarped[i]) unwarped[i] = plain.error[i];
-      works[s].weight.fill(0);
+      photometricErrorInto(warped, target, height, width, error);
+      weight.fill(0);
       return transform;
     });
     for (let v = 1; v < height - 1; v++) {
