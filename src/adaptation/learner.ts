@@ -48,6 +48,13 @@ export interface LearnerOptions extends Partial<AdaptationOptions> {
   folder?: string;
 }
 
+/** Averaged weights that wait for frames of the place that came after them: those before are too like what was learned from. */
+interface Candidate {
+  readonly weights: Weights;
+  /** Triplets of the place that were judged by when it was put aside. */
+  readonly known: ReadonlySet<KeptTriplet>;
+}
+
 export class Learner extends EventEmitter<LearnerEvents> {
   /** The network's size, and the name, version and camera of the model it started from. */
   readonly metadata: LoadedModel['metadata'];
@@ -63,6 +70,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
   #resizer?: AreaResizer;
   #pending?: Triplet;
   #online?: { sample: KeptTriplet; steps: number };
+  #candidate?: Candidate;
   #judging?: RunningJudgement;
   #judgedAt = 0;
   #lastJudgement?: Judgement;
@@ -161,7 +169,8 @@ export class Learner extends EventEmitter<LearnerEvents> {
   step(): StepReport | undefined {
     const started = performance.now();
     if (this.#counts.pausedBecause !== undefined || started < this.#restUntil || this.#missing()) return undefined;
-    const report = this.#judging || this.#judgementIsDue() ? this.#judgePart() : this.#learn();
+    this.#judging ??= this.#dueJudgement();
+    const report = this.#judging ? this.#judgePart(this.#judging) : this.#learn();
     if (!report) return undefined;
     const milliseconds = performance.now() - started;
     this.#milliseconds = milliseconds;
@@ -222,7 +231,6 @@ export class Learner extends EventEmitter<LearnerEvents> {
     const update = this.#published.withdraw();
     for (const kind of ['judged-place', 'judged-source'] as const)
       for (const { judged } of this.#buffer.of(kind)) if (judged) judged.active = judged.reference;
-    this.#judging = undefined;
     this.#rollBack(reason, update);
   }
 
@@ -325,20 +333,29 @@ export class Learner extends EventEmitter<LearnerEvents> {
     return this.#online.sample;
   }
 
-  #judgementIsDue(): boolean {
+  /** Puts a candidate aside every judgeEvery steps; it is judged once enough triplets of the place have come after it. */
+  #dueJudgement(): RunningJudgement | undefined {
     const { judgeEvery, leastJudged, judgedPlace } = this.#options;
-    return (
-      this.#counts.step - this.#judgedAt >= judgeEvery &&
-      this.#buffer.count('judged-place') >= Math.min(leastJudged, judgedPlace)
+    const place = this.#buffer.of('judged-place');
+    if (!this.#candidate && this.#counts.step - this.#judgedAt >= judgeEvery) {
+      const weights = new Map(this.#adam.slots.map(({ name, average }) => [name, average.slice()]));
+      this.#candidate = { weights, known: new Set(place) };
+    }
+    if (!this.#candidate) return undefined;
+    const { weights, known } = this.#candidate;
+    const fresh = place.filter((kept) => !known.has(kept));
+    if (fresh.length < Math.min(leastJudged, judgedPlace)) return undefined;
+    const judged = [...fresh, ...this.#buffer.of('judged-source')].filter(isJudged);
+    return new RunningJudgement(judged, weights, this.#published.weights, (set, triplets) =>
+      this.#learning.withWeights(set, () => triplets.map((kept) => measureKept(this.#learning, kept).figures)),
     );
   }
 
-  #judgePart(): Pick<StepReport, 'judgement'> {
-    const judging = (this.#judging ??= this.#newJudgement());
+  #judgePart(judging: RunningJudgement): Pick<StepReport, 'judgement'> {
     const outcome = judging.advance(this.#options);
     if (!outcome) return {};
     const { judgement, dangers } = outcome;
-    this.#judging = undefined;
+    this.#forgetCandidate();
     this.#judgedAt = this.#counts.step;
     this.#lastJudgement = judgement;
     if (judgement.verdict === 'promoted') {
@@ -351,12 +368,9 @@ export class Learner extends EventEmitter<LearnerEvents> {
     return { judgement };
   }
 
-  #newJudgement(): RunningJudgement {
-    const judged = [...this.#buffer.of('judged-place'), ...this.#buffer.of('judged-source')].filter(isJudged);
-    const candidate = new Map(this.#adam.slots.map(({ name, average }) => [name, average.slice()]));
-    return new RunningJudgement(judged, candidate, this.#published.weights, (weights, triplets) =>
-      this.#learning.withWeights(weights, () => triplets.map((kept) => measureKept(this.#learning, kept).figures)),
-    );
+  #forgetCandidate(): void {
+    this.#candidate = undefined;
+    this.#judging = undefined;
   }
 
   /** The learned weights go back to the published ones. */
@@ -364,6 +378,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
     this.#learning.setWeights(this.#published.weights);
     this.#adam = this.#newAdam();
     this.#online = undefined;
+    this.#forgetCandidate();
     this.#counts.rolledBack++;
     this.#counts.streak++;
     this.emit('rolledBack', { reason, update });

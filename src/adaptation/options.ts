@@ -29,7 +29,7 @@ const schema = z.strictObject({
   replaySource: z.int().nonnegative().default(2),
   replayPlace: z.int().nonnegative().default(1),
 
-  learningRate: z.number().nonnegative().default(1e-4),
+  learningRate: z.number().nonnegative().default(3e-4),
   /** Factor on the encoder's learning rate; 0 freezes it, and its features are computed once. Fixed. */
   encoderRate: z.number().nonnegative().default(0),
   /** Decay per step of the averaged weights, which are what is judged and promoted. Fixed, as is clipNorm. */

@@ -90,6 +90,15 @@ test('learns the place, keeps the source, and promotes averaged weights with the
   expect(learner.weights.published).toBe(learner.weights.reference);
 });
 
+test('a candidate is judged by frames of the place that came after it', () => {
+  const { learner } = start({ judgedPlace: 6, judgeEvery: 9, leastJudged: 2, judgedEvery: 4 });
+  const reports = drive(learner, () => learner.status().placeError !== undefined);
+  // Of triplets 1, 5, 9, ... that are judged by, three have come by the ninth step; two more are waited for, while learning goes on.
+  expect(learner.status()).toMatchObject({ step: 12, buffer: { judgedPlace: 5 } });
+  // Two of the place and two of the source: two parts.
+  expect(reports.filter(({ loss }) => loss === undefined)).toHaveLength(2);
+});
+
 test('a step that is no number is undone at once, and after three adaptation pauses until it is resumed', () => {
   const { learner, said } = start({ maxRollbacks: 3, judgeEvery: 1000 });
   const before = learner.weights.published;
