@@ -7,7 +7,7 @@ import { adaptationDiagnostics, writeAdaptationStatus, type AdaptationPicture } 
 import type { Control } from './adaptationProtocol';
 import { AdaptationWorker } from './adaptationWorker';
 import { ModelHandOver } from './modelHandOver';
-import { readPrivateKey } from './modelSender';
+import { ModelSender, readPrivateKey } from './modelSender';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
 import { writeDiagnosticArray } from './ros/messages';
@@ -43,7 +43,8 @@ async function main(): Promise<void> {
   worker.on('failed', (text) => logger.error(`the learner has ended: ${text}`));
 
   const handOver = new ModelHandOver({
-    node,
+    sender: new ModelSender(node, parameters.depthNode),
+    log: logger,
     depthNode: parameters.depthNode,
     factory,
     folder,
