@@ -1,6 +1,7 @@
 /** adaptation_node: fine-tunes depth_node's model to what the camera sees. docs/adaptation.md has its topics, services and parameters. */
 import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { getPriority, setPriority } from 'node:os';
+import { lockFolder } from '../adaptation/folderLock';
 import { readModelFile } from '../inference/modelFile';
 import { declareAdaptationParameters, withParameter } from './adaptationParameters';
 import { adaptationDiagnostics, writeAdaptationStatus, type AdaptationPicture } from './adaptationStatus';
@@ -11,6 +12,7 @@ import { ModelSender, readPrivateKey } from './modelSender';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
 import { writeDiagnosticArray } from './ros/messages';
+import { ParameterError } from './ros/parameters';
 import { createNode, latchedQos, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
 import { StreamHealth } from './streamHealth';
@@ -31,6 +33,9 @@ async function main(): Promise<void> {
   const factory = await readModelFile(modelPath);
   const privateKey = readPrivateKey(parameters.privateKeyPath);
   let { options } = parameters;
+  await lockFolder(folder).catch((error: Error) => {
+    throw new ParameterError(`parameter folder: ${error.message}; every adaptation_node needs one of its own`);
+  });
 
   // Both hold for threads that begin later: the learner's, and TensorFlow's in it.
   setPriority(Math.max(getPriority(), parameters.niceness));
