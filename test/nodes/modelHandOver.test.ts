@@ -168,6 +168,11 @@ test('a model that is given up on a frame is handed back with the reason, once, 
   await wire.settled();
   expect(sender).toMatchObject({ accepted: 1, refusal: undefined });
   await see(100);
+  const failed = ({ version, sha256 }: ModelUpdate): ModelAnswer => {
+    const running = { runningVersion: version, runningSha256: sha256, swapMilliseconds: 0 };
+    return { accepted: false, reason: 'failed', version, sha256, ...running, updateStamp: NO_STAMP };
+  };
+  wire.acks$.next(failed({ ...wire.sent[0], sha256: 'a'.repeat(64) })); // another sender's model
   expect(givenUp).toEqual([]);
   await see(255);
   expect(givenUp).toEqual([
@@ -177,11 +182,7 @@ test('a model that is given up on a frame is handed back with the reason, once, 
   expect(sender.refused).toBe(0);
   sender.send(undefined);
   await wire.settled();
-  const { version, sha256 } = wire.sent[1];
-  const running = { runningVersion: version, runningSha256: sha256, swapMilliseconds: 0 };
-  const answer = { accepted: false, reason: 'failed', version, sha256, ...running, updateStamp: NO_STAMP };
-  wire.acks$.next(answer);
-  wire.acks$.next({ ...answer, sha256: 'a'.repeat(64) }); // of another sender's model
+  wire.acks$.next(failed(wire.sent[1])); // nothing is left to go back to
   expect(givenUp).toHaveLength(1);
 });
 
