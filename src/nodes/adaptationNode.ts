@@ -1,16 +1,18 @@
 /** adaptation_node: fine-tunes depth_node's model to what the camera sees. docs/adaptation.md has its topics, services and parameters. */
 import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { getPriority, setPriority } from 'node:os';
+import { lockFolder } from '../adaptation/folderLock';
 import { readModelFile } from '../inference/modelFile';
 import { declareAdaptationParameters, withParameter } from './adaptationParameters';
 import { adaptationDiagnostics, writeAdaptationStatus, type AdaptationPicture } from './adaptationStatus';
 import type { Control } from './adaptationProtocol';
 import { AdaptationWorker } from './adaptationWorker';
 import { ModelHandOver } from './modelHandOver';
-import { readPrivateKey } from './modelSender';
+import { ModelSender, readPrivateKey } from './modelSender';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
 import { writeDiagnosticArray } from './ros/messages';
+import { ParameterError } from './ros/parameters';
 import { createNode, latchedQos, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
 import { StreamHealth } from './streamHealth';
@@ -31,6 +33,9 @@ async function main(): Promise<void> {
   const factory = await readModelFile(modelPath);
   const privateKey = readPrivateKey(parameters.privateKeyPath);
   let { options } = parameters;
+  await lockFolder(folder).catch((error: Error) => {
+    throw new ParameterError(`parameter folder: ${error.message}; every adaptation_node needs one of its own`);
+  });
 
   // Both hold for threads that begin later: the learner's, and TensorFlow's in it.
   setPriority(Math.max(getPriority(), parameters.niceness));
@@ -43,7 +48,8 @@ async function main(): Promise<void> {
   worker.on('failed', (text) => logger.error(`the learner has ended: ${text}`));
 
   const handOver = new ModelHandOver({
-    node,
+    sender: new ModelSender(node, parameters.depthNode),
+    log: logger,
     depthNode: parameters.depthNode,
     factory,
     folder,

@@ -1,5 +1,5 @@
 /** The learner's thread: takes triplets, works piece by piece, and keeps its state on disk. It knows no ROS. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Learner } from '../adaptation/learner';
@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   const restored = learner.restore();
   savedStep = learner.status().step;
   if (restored) say({ kind: 'note', level: 'info', text: `goes on from ${data.folder} at step ${savedStep}` });
-  const sourceFault = await takeSource(learner);
+  const sourceFault = await takeSource(learner, () => storageFault === undefined);
   const isFactory = learner.weights.published === learner.weights.reference;
   say({ kind: 'ready', published: isFactory ? undefined : learner.model() });
   report();
@@ -118,8 +118,13 @@ async function main(): Promise<void> {
   work();
 }
 
-/** Source frames: those in the buffer, or of the drives where the buffer has none or others. @returns why there are none */
-async function takeSource(learner: Learner): Promise<string | undefined> {
+/**
+ * Source frames: those in the buffer, or of the drives where the buffer has none, others, or not all that were wanted.
+ *
+ * @param isKept whether all files could be written
+ * @returns why there are none
+ */
+async function takeSource(learner: Learner, isKept: () => boolean): Promise<string | undefined> {
   const { path, cameraFile } = data.source;
   const file = join(data.folder, SOURCE_FILE);
   const { source, judgedSource } = learner.status().buffer;
@@ -128,10 +133,11 @@ async function takeSource(learner: Learner): Promise<string | undefined> {
   try {
     const drives = await openSource(path, cameraFile);
     try {
+      rmSync(file, { force: true }); // until all are there
       const count = learner.addSource(drives);
       const names = drives.map((drive) => drive.name).join(', ');
       say({ kind: 'note', level: 'info', text: `${count} source triplets of ${names}` });
-      rememberSource(file, name);
+      if (isKept()) rememberSource(file, name);
     } finally {
       for (const drive of drives) drive.close();
     }

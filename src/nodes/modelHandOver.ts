@@ -3,13 +3,17 @@ import type { KeyObject } from 'node:crypto';
 import { readUpdateVersion, writeUpdateVersion } from '../adaptation/updateVersion';
 import type { ModelFile } from '../inference/modelFile';
 import { packModelUpdate, packReturn, short, type ModelUpdate } from '../inference/modelUpdate';
-import { ModelSender } from './modelSender';
+import type { ModelSender } from './modelSender';
 import type { Time } from './ros/cdr';
 import type { ModelAnswer } from './ros/modelMessages';
-import type { RosNode } from './ros/rclnodejs';
+import type { Logger } from './ros/rclnodejs';
+
+/** Between two tries to write the version. */
+const RETRY_MS = 5000;
 
 export interface HandOverOptions {
-  readonly node: RosNode;
+  readonly sender: Pick<ModelSender, 'acks$' | 'send' | 'topic'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Full name of the receiving node. */
   readonly depthNode: string;
   readonly factory: ModelFile;
@@ -37,18 +41,17 @@ export class ModelHandOver {
   /** What could not be written. */
   storageFault?: string;
   readonly #options: HandOverOptions;
-  readonly #sender: ModelSender;
   #version: number;
   #lastSha256: string;
   #sent?: Sent;
+  #retry?: NodeJS.Timeout;
 
   constructor(options: HandOverOptions) {
     this.#options = options;
     const { version, sha256 } = readUpdateVersion(options.folder);
     this.#version = version;
     this.#lastSha256 = sha256 ?? options.factory.description.sha256;
-    this.#sender = new ModelSender(options.node, options.depthNode);
-    this.#sender.acks$.subscribe((answer) => this.#hear(answer));
+    options.sender.acks$.subscribe((answer) => this.#hear(answer));
   }
 
   /** Of the last update, those of earlier processes included. */
@@ -71,27 +74,30 @@ export class ModelHandOver {
 
   /** @param onnx undefined: back to the factory model */
   send(onnx: Uint8Array | undefined): void {
-    const { factory, privateKey, folder, node } = this.#options;
+    const { factory, privateKey, sender, log } = this.#options;
     const version = ++this.#version;
     const parentSha256 = factory.description.sha256;
     const update = onnx
       ? packModelUpdate({ bytes: onnx, parent: factory.bytes, version, privateKey })
       : packReturn({ version, sha256: parentSha256, parentSha256, privateKey });
     this.#lastSha256 = update.sha256;
+    this.#remember();
+    this.#sent = { update, onnx, stamp: sender.send(update) };
+    const { kind, data, sha256 } = update;
+    log.info(`model update ${version} (${kind}, ${data.length} bytes, sha256 ${short(sha256)}) on ${sender.topic}`);
+  }
+
+  /** Where the disk is full, again until there is room. */
+  #remember(): void {
+    clearTimeout(this.#retry);
     try {
-      writeUpdateVersion(folder, { version, sha256: update.sha256 });
+      writeUpdateVersion(this.#options.folder, { version: this.#version, sha256: this.#lastSha256 });
       this.storageFault = undefined;
     } catch (error) {
+      if (!this.storageFault) this.#options.log.warn((error as Error).message);
       this.storageFault = (error as Error).message;
-      node.getLogger().warn(this.storageFault);
+      this.#retry = setTimeout(() => this.#remember(), RETRY_MS).unref();
     }
-    this.#sent = { update, onnx, stamp: this.#sender.send(update) };
-    const { kind, data, sha256 } = update;
-    node
-      .getLogger()
-      .info(
-        `model update ${version} (${kind}, ${data.length} bytes, sha256 ${short(sha256)}) on ${this.#sender.topic}`,
-      );
   }
 
   #hear(answer: ModelAnswer): void {
@@ -99,7 +105,7 @@ export class ModelHandOver {
     const sent = this.#sent;
     if (!sent) return;
     const { update, stamp } = sent;
-    const { node, depthNode, onGivenUp } = this.#options;
+    const { log, depthNode, onGivenUp } = this.#options;
     const { sec, nanosec } = answer.updateStamp;
     const isAnswer = sec === stamp.sec && nanosec === stamp.nanosec;
     if (!isAnswer) {
@@ -110,11 +116,8 @@ export class ModelHandOver {
     if (answer.accepted) {
       this.accepted++;
       this.refusal = undefined;
-      node
-        .getLogger()
-        .info(
-          `${depthNode} runs update ${answer.version}; frames waited ${answer.swapMilliseconds.toFixed(1)} ms for it`,
-        );
+      const waited = answer.swapMilliseconds.toFixed(1);
+      log.info(`${depthNode} runs update ${answer.version}; frames waited ${waited} ms for it`);
       return;
     }
     if (answer.version <= answer.runningVersion) {
@@ -125,6 +128,6 @@ export class ModelHandOver {
     }
     this.refused++;
     this.refusal = `update ${answer.version}: ${answer.reason}`;
-    node.getLogger().warn(`${depthNode} refused update ${answer.version}: ${answer.reason}`);
+    log.warn(`${depthNode} refused update ${answer.version}: ${answer.reason}`);
   }
 }

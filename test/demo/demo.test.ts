@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { makeVideo } from '../support/makeVideo';
 import { Program } from '../support/program';
+import { smallModel } from '../support/renderedDrive';
 import { ROOT } from '../support/ros';
 import { tinyModel } from '../support/tinyModel';
 
@@ -51,6 +52,7 @@ test('ten seconds of the mountain road become a report and pictures', async () =
     },
     ros: { distro: process.env.ROS_DISTRO, rmw: process.env.RMW_IMPLEMENTATION },
   });
+  expect(report).not.toHaveProperty('adaptation');
   const numbers = report as {
     frames_in: number;
     frames_out: number;
@@ -93,6 +95,31 @@ test('ten seconds of the mountain road become a report and pictures', async () =
 
   expect(await sharp(join(out, 'trajectory.png')).metadata()).toMatchObject({ format: 'png', width: 900, height: 940 });
 }, 120_000);
+
+test('--adapt: adaptation_node runs beside, the report says how far it got, its state is in the folder', async () => {
+  const out = join(folder, 'adapted');
+  const model = join(folder, 'small.onnx');
+  writeFileSync(model, smallModel());
+  const options = ['--source', 'mountain', '--seconds', '20', '--model', model, '--out', out, '--headless', '--adapt'];
+  const demo = new Program(DEMO, options);
+  await until(
+    () => demo.output.includes('first depth'),
+    () => demo.output,
+  );
+  expect(demo.processes().filter((line) => line.includes('adaptationNode'))).toHaveLength(1);
+  const { code, output, errors } = await demo.ended;
+  expect({ code, errors }).toEqual({ code: 0, errors: '' });
+  expect(demo.processes()).toEqual([]);
+  expect(output).toMatch(/ \| adaptation: \d+ steps, \d+ promoted/);
+  const count: unknown = expect.any(Number);
+  const { adaptation } = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as { adaptation: object };
+  expect(adaptation).toMatchObject({ steps: count, promoted: count, rolled_back: count, refused: count });
+  // How far it gets is the machine's affair, not that it gets there.
+  expect(adaptation).toMatchObject({
+    state: expect.stringMatching(/^(starting|waiting|learning|candidate)$/) as unknown,
+  });
+  expect(readdirSync(join(out, 'adaptation'))).toContain('buffer');
+}, 240_000);
 
 test('a video without calibration plays to its end, before the seconds are over', async () => {
   const video = join(folder, 'short.mp4');

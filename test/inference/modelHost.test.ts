@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onnx } from 'onnx-proto';
 import { ModelHost, type UpdateOutcome } from '../../src/inference/modelHost';
 import { packModelUpdate, packReturn, type ModelUpdate } from '../../src/inference/modelUpdate';
-import { tinyModel, type TinyModelOptions } from '../support/tinyModel';
+import { failingModel, tinyModel, type TinyModelOptions } from '../support/tinyModel';
 
 const SIZE = { width: 32, height: 32 };
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-host-'));
@@ -145,34 +145,7 @@ test('an update that comes a second time is taken as done; one at a time, in the
 test('a model that fails on a frame is given up: the frame is answered by the one before', async () => {
   await start();
   await see(51);
-  // runs on the zeros and on the frame of the warm-up, and fails once a pixel reaches 200
-  const bomb = onnx.ModelProto.decode(tiny({ metresAtWhite: 10 }));
-  const { node, initializer } = bomb.graph!;
-  initializer!.push(
-    onnx.TensorProto.create({ name: 'limit', dataType: 1, floatData: [200] }),
-    onnx.TensorProto.create({ name: 'pixels', dataType: 7, dims: [3], int64Data: [1, 32, 32] }),
-  );
-  const int64 = { name: 'to', i: 7, type: 2 };
-  const step = (
-    opType: string,
-    input: string[],
-    output: string,
-    attribute: onnx.IAttributeProto[] = [],
-  ): onnx.NodeProto => onnx.NodeProto.create({ opType, input, output: [output], attribute });
-  // reshaped to [1, 32, 32 + 1] where any pixel is over the limit
-  const depth = node!.find(({ output }) => output![0] === 'depth')!;
-  depth.output = ['depth_free'];
-  const at = node!.indexOf(depth) + 1;
-  node!.splice(
-    at,
-    0,
-    step('ReduceMax', ['bytes'], 'brightest', [{ name: 'keepdims', i: 0, type: 2 }]),
-    step('Greater', ['brightest', 'limit'], 'over'),
-    step('Cast', ['over'], 'excess', [int64]),
-    step('Add', ['pixels', 'excess'], 'shape'),
-    step('Reshape', ['depth_free', 'shape'], 'depth'),
-  );
-  const sent = update(onnx.ModelProto.encode(bomb).finish(), 1);
+  const sent = update(failingModel(200, { ...SIZE, metresAtWhite: 10 }), 1);
   expect(await host!.update(sent)).toMatchObject({ accepted: true, reason: '' });
   expect((await see(51)).metres).toBe(2);
   expect((await see(255)).metres).toBe(100);

@@ -20,7 +20,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, SetParameters
+from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from rclpy.executors import ExternalShutdownException
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -90,6 +90,28 @@ def update_fields(update):
         'keyId': update.key_id,
         'signature': base64.b64encode(update.signature).decode(),
         'bytes': len(update.data),
+    }
+
+
+def parameter_value(value):
+    kinds = {
+        ParameterType.PARAMETER_BOOL: 'bool_value',
+        ParameterType.PARAMETER_INTEGER: 'integer_value',
+        ParameterType.PARAMETER_DOUBLE: 'double_value',
+        ParameterType.PARAMETER_STRING: 'string_value',
+    }
+    return getattr(value, kinds[value.type])
+
+
+def descriptor_fields(descriptor):
+    ranges = [*descriptor.integer_range, *descriptor.floating_point_range]
+    return {
+        'name': descriptor.name,
+        'text': descriptor.description,
+        'readOnly': descriptor.read_only,
+        'integer': descriptor.type == ParameterType.PARAMETER_INTEGER,
+        'number': descriptor.type in (ParameterType.PARAMETER_INTEGER, ParameterType.PARAMETER_DOUBLE),
+        'range': [ranges[0].from_value, ranges[0].to_value] if ranges else None,
     }
 
 
@@ -245,7 +267,12 @@ class Peer:
                 if 'speed' in command:
                     twist = TwistStamped(header=image.header)
                     twist.twist.linear.x = command['speed']
-                    self.publishers[command['twist']].publish(twist)
+                    if 'twist' in command:
+                        self.publishers[command['twist']].publish(twist)
+                    if 'odometry' in command:
+                        odometry = Odometry(header=image.header, child_frame_id='base_link')
+                        odometry.twist.twist = twist.twist
+                        self.publishers[command['odometry']].publish(odometry)
                 image.data = frames[number % len(frames)]
                 self.publishers[command['topic']].publish(image)
                 self.streamed.append(stamp(image.header.stamp))
@@ -345,7 +372,11 @@ class Peer:
         return {'success': response.success, 'message': response.message}
 
     def set_parameter(self, command):
-        if command.get('integer'):
+        if isinstance(command['value'], bool):
+            value = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=command['value'])
+        elif isinstance(command['value'], str):
+            value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=command['value'])
+        elif command.get('integer'):
             value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=command['value'])
         else:
             value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(command['value']))
@@ -354,9 +385,18 @@ class Peer:
         return {'successful': result.successful, 'reason': result.reason}
 
     def describe_parameters(self, command):
-        request = DescribeParameters.Request(names=command['names'])
+        """Of all parameters the node has where no names are given."""
+        names = command.get('names')
+        if names is None:
+            names = self.call(ListParameters, f"{command['node']}/list_parameters", ListParameters.Request()).result.names
+        request = DescribeParameters.Request(names=names)
         result = self.call(DescribeParameters, f"{command['node']}/describe_parameters", request)
-        return {'descriptors': [{'name': d.name, 'text': d.description, 'readOnly': d.read_only} for d in result.descriptors]}
+        return {'descriptors': [descriptor_fields(one) for one in result.descriptors]}
+
+    def get_parameter(self, command):
+        request = GetParameters.Request(names=[command['name']])
+        value = self.call(GetParameters, f"{command['node']}/get_parameters", request).values[0]
+        return {'value': parameter_value(value)}
 
 
 def spin(node):

@@ -13,6 +13,7 @@ export const STATUS = '/adaptation_node/status';
 export const ACK = '/depth_node/model_ack';
 export const UPDATE = '/depth_node/model_update';
 const TWIST = '/vehicle/twist';
+export const ODOMETRY = '/vehicle/odometry';
 /** A loaded machine has minutes for what an idle one does in seconds. */
 export const PATIENCE_MS = 90_000 * PATIENCE;
 /** Of a whole test. */
@@ -47,8 +48,10 @@ export interface StreamCommand {
   offset?: number;
   /** Without camera_info. */
   blind?: boolean;
-  /** m/s on the twist topic. */
+  /** m/s on the twist topic, */
   speed?: number;
+  /** or on this one, as nav_msgs/Odometry. */
+  odometry?: string;
   width?: number;
   height?: number;
 }
@@ -84,6 +87,17 @@ export class AdaptationRig {
   depthNode?: NodeProcess;
   node!: NodeProcess;
   environment!: NodeJS.ProcessEnv;
+  /** Of adaptation_node: NodeProcess's. */
+  wrapper: string[] = [];
+
+  /**
+   * @param namespace of both nodes and all topics but /diagnostics: `/front`
+   * @param shared environment of another rig, in whose ROS domain this one is
+   */
+  constructor(
+    readonly namespace = '',
+    private readonly shared?: () => NodeJS.ProcessEnv,
+  ) {}
 
   /** Writes model, source drive and place; once for all tests of a file. */
   async prepare(): Promise<void> {
@@ -135,44 +149,75 @@ export class AdaptationRig {
   }
 
   async start(parameters: Record<string, string | number | boolean> = {}, ofDepthNode: string[] = []): Promise<void> {
-    this.environment = { ...rosEnvironment(), DEPTHGRAD_CACHE: join(this.folder, 'cache') };
+    this.environment = this.shared?.() ?? { ...rosEnvironment(), DEPTHGRAD_CACHE: join(this.folder, 'cache') };
+    const { odometry_topic: odometry } = parameters;
+    const speed = odometry ? `${odometry}=Odometry:pub` : `${TWIST}=TwistStamped:pub`;
     this.peer = new Peer(
       [
         `${IMAGE}=Image:pub`,
         `${INFO}=CameraInfo:pub`,
-        `${TWIST}=TwistStamped:pub`,
+        speed,
         `${DEPTH}=Image:sub`,
         `${STATUS}=AdaptationStatus:latched_sub`,
         `${UPDATE}=ModelUpdate:latched_sub`,
         `${ACK}=ModelAck:latched_sub`,
-        '/diagnostics=DiagnosticArray:sub',
-      ],
+      ]
+        .map((topic) => this.namespace + topic)
+        .concat('/diagnostics=DiagnosticArray:sub'),
       this.environment,
     );
     this.runDepthNode(ofDepthNode);
-    this.runAdaptation({ twist_topic: TWIST, ...parameters });
+    this.runAdaptation({ ...(!odometry && { twist_topic: this.namespace + TWIST }), ...parameters });
     await this.peer.matched();
   }
 
-  runDepthNode(rosArguments: string[] = []): NodeProcess {
-    const fixed = ['-r', `image:=${IMAGE}`, '-p', `model:=${this.model}`, '-p', 'image_reliability:=reliable'];
-    return (this.depthNode = new NodeProcess('depthNode', [...fixed, ...rosArguments], this.environment));
+  /** The topic in the rig's namespace. */
+  of(topic: string): string {
+    return this.namespace + topic;
+  }
+
+  /** @param extra environment variables */
+  runDepthNode(rosArguments: string[] = [], extra: NodeJS.ProcessEnv = {}): NodeProcess {
+    const fixed = [...this.#remapped(), '-p', `model:=${this.model}`, '-p', 'image_reliability:=reliable'];
+    const environment = { ...this.environment, ...extra };
+    return (this.depthNode = new NodeProcess('depthNode', [...fixed, ...rosArguments], environment));
   }
 
   runAdaptation(parameters: Record<string, string | number | boolean> = {}): NodeProcess {
+    return (this.node = this.adaptationProcess(parameters));
+  }
+
+  /** One more adaptation_node, which `stop` knows nothing of. */
+  adaptationProcess(parameters: Record<string, string | number | boolean>, rosArguments: string[] = []): NodeProcess {
     const all = { model: this.model, source: this.source, folder: this.state, ...EAGER, ...parameters };
     const given = Object.entries(all).flatMap(([name, value]) => ['-p', `${name}:=${value}`]);
-    const rosArguments = ['-r', `image:=${IMAGE}`, ...given];
-    return (this.node = new NodeProcess('adaptationNode', rosArguments, this.environment));
+    const inAll = [...this.#remapped(), ...given, ...rosArguments];
+    return new NodeProcess('adaptationNode', inAll, this.environment, this.wrapper);
+  }
+
+  #remapped(): string[] {
+    const namespace = this.namespace ? ['-r', `__ns:=${this.namespace}`] : [];
+    return [...namespace, '-r', `image:=${this.of(IMAGE)}`];
   }
 
   /** The place in a loop, or the frames of `path`, until `stopStream`; in place of a stream before. */
-  async stream({ path = this.place, rate = 10, blind = false, speed, ...rest }: StreamCommand = {}): Promise<void> {
+  async stream(stream: StreamCommand = {}): Promise<void> {
+    const { path = this.place, rate = 10, blind = false, speed, odometry, ...rest } = stream;
     const { fx, fy, cx, cy } = this.#drive.intrinsics;
     const k = [fx, 0, cx, 0, fy, cy, 0, 0, 1];
-    const info = blind ? {} : { info: INFO };
-    const vehicle = speed === undefined ? {} : { twist: TWIST, speed };
-    const command = { topic: IMAGE, depth: DEPTH, path, rate, k, ...SMALL, ...info, ...vehicle, ...rest };
+    const info = blind ? {} : { info: this.of(INFO) };
+    const vehicle = speed === undefined ? {} : odometry ? { odometry, speed } : { twist: this.of(TWIST), speed };
+    const command = {
+      topic: this.of(IMAGE),
+      depth: this.of(DEPTH),
+      path,
+      rate,
+      k,
+      ...SMALL,
+      ...info,
+      ...vehicle,
+      ...rest,
+    };
     await this.peer.command('start_stream', command);
   }
 
@@ -183,8 +228,8 @@ export class AdaptationRig {
 
   /** The first status from now on that fits. */
   async status(fits: (status: Status) => boolean): Promise<Status> {
-    this.peer.forget(STATUS);
-    return (await this.peer.message(STATUS, (message) => fits(message as Status), PATIENCE_MS)) as Status;
+    this.peer.forget(this.of(STATUS));
+    return (await this.peer.message(this.of(STATUS), (message) => fits(message as Status), PATIENCE_MS)) as Status;
   }
 
   /** Once nothing is being learned or judged any more, because no images come. */
@@ -214,7 +259,7 @@ export class AdaptationRig {
   }
 
   async service(name: string, value?: boolean): Promise<{ success: boolean; message: string }> {
-    const service = `/adaptation_node/${name}`;
+    const service = this.of(`/adaptation_node/${name}`);
     const answer = await this.peer.command(value === undefined ? 'trigger' : 'set_bool', { service, value });
     const { success, message } = answer as { success: boolean; message: string };
     return { success, message };

@@ -43,10 +43,13 @@ export class NodeProcess {
     name: 'depthNode' | 'replayNode' | 'modelSenderNode' | 'adaptationNode',
     rosArguments: string[],
     env: NodeJS.ProcessEnv,
+    /** A command that becomes the node by exec, as in `unshare --mount`. */
+    wrapper: readonly string[] = [],
   ) {
     const file = join(ROOT, 'dist', 'src', 'nodes', `${name}.js`);
     if (!existsSync(file)) throw new Error(`${file} is not there; run npm run build first`);
-    this.#child = spawn(process.execPath, [file, '--ros-args', ...rosArguments], { env });
+    const [command, ...rest] = [...wrapper, process.execPath, file, '--ros-args', ...rosArguments];
+    this.#child = spawn(command, rest, { env });
     this.#child.stdout!.on('data', (text: Buffer) => (this.output += text.toString()));
     this.#child.stderr!.on('data', (text: Buffer) => (this.output += text.toString()));
     this.#exit = new Promise((resolve) =>

@@ -115,3 +115,31 @@ function node(opType: string, input: string[], output: string[], ...attributes: 
 function value(name: string, elemType: number, shape: number[]): onnx.IValueInfoProto {
   return { name, type: { tensorType: { elemType, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } };
 }
+
+/** A tiny model that passes every check, runs on zeros and on dark frames, and fails on a frame with a byte above `limit`. */
+export function failingModel(limit: number, options: TinyModelOptions & { height: number; width: number }): Uint8Array {
+  const model = onnx.ModelProto.decode(tinyModel(options));
+  const { node: nodes, initializer } = model.graph!;
+  initializer!.push(
+    onnx.TensorProto.create({ name: 'limit', dataType: FLOAT, floatData: [limit] }),
+    onnx.TensorProto.create({
+      name: 'shape',
+      dataType: INT64,
+      dims: [3],
+      int64Data: [1, options.height, options.width],
+    }),
+  );
+  // The depth is reshaped to [1, h, w + 1] where any byte is over the limit.
+  const depth = nodes!.find(({ output }) => output![0] === 'depth')!;
+  depth.output = ['depth_free'];
+  depth.name = 'depth_free';
+  const failing = [
+    node('ReduceMax', ['bytes'], ['brightest'], ['keepdims', 0]),
+    node('Greater', ['brightest', 'limit'], ['over']),
+    node('Cast', ['over'], ['excess'], ['to', INT64]),
+    node('Add', ['shape', 'excess'], ['wanted_shape']),
+    node('Reshape', ['depth_free', 'wanted_shape'], ['depth']),
+  ];
+  nodes!.splice(nodes!.indexOf(depth) + 1, 0, ...failing.map((one) => onnx.NodeProto.create(one)));
+  return onnx.ModelProto.encode(model).finish();
+}

@@ -26,8 +26,7 @@ export function declareParameters(node: RosNode, specs: Readonly<Record<string, 
     const type = spec.integer ? TYPE.integer : TYPE[typeof spec.value as 'boolean' | 'number' | 'string'];
     const value = spec.integer ? BigInt(spec.value) : spec.value;
     const text = spec.choices ? `${spec.text} One of: ${spec.choices.join(', ')}.` : spec.text;
-    const range = spec.range && numberRange(spec.range, spec.integer === true);
-    const descriptor = new rclnodejs.ParameterDescriptor(name, type, text, !spec.live, range);
+    const descriptor = describe(name, spec, type, text);
     try {
       node.declareParameter(new rclnodejs.Parameter(name, type, value), descriptor);
     } catch {
@@ -41,6 +40,19 @@ export function declareParameters(node: RosNode, specs: Readonly<Record<string, 
       );
     }
   }
+}
+
+/** With its range in what `ros2 param describe` shows: rclnodejs 2.2.0 checks values against it, and leaves it out of its answer. */
+function describe(name: string, { range, integer, live }: ParameterSpec, type: number, text: string): object {
+  if (!range) return new rclnodejs.ParameterDescriptor(name, type, text, !live);
+  const descriptor = new rclnodejs.ParameterDescriptor(name, type, text, !live, numberRange(range, integer === true));
+  const [from, to] = range;
+  const shown = integer
+    ? { integer_range: [{ from_value: BigInt(from), to_value: BigInt(to), step: 1n }] }
+    : { floating_point_range: [{ from_value: from, to_value: to, step: 0 }] };
+  const message = descriptor.toMessage();
+  descriptor.toMessage = () => ({ ...message, ...shown });
+  return descriptor;
 }
 
 function typeName(spec: ParameterSpec): string {

@@ -70,7 +70,13 @@ interface Rclnodejs {
   Node: new (name: string) => RosNode;
   QoS: new (history: number, depth: number, reliability: number, durability: number) => object;
   Parameter: new (name: string, type: number, value: unknown) => object;
-  ParameterDescriptor: new (name: string, type: number, text: string, readOnly: boolean, range?: object) => object;
+  ParameterDescriptor: new (
+    name: string,
+    type: number,
+    text: string,
+    readOnly: boolean,
+    range?: object,
+  ) => { toMessage: () => object };
   IntegerRange: new (from: bigint, to: bigint, step?: bigint) => object;
   FloatingPointRange: new (from: number, to: number, step?: number) => object;
 }
