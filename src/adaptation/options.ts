@@ -26,8 +26,8 @@ const schema = z.strictObject({
   /** A frame of the place more similar than this to one that is kept (cosine of pooled features) is not kept. */
   maxSimilarity: share.default(0.95),
   /** Samples replayed per step, of the source and of the place. */
-  replaySource: z.int().nonnegative().default(2),
-  replayPlace: z.int().nonnegative().default(1),
+  replaySource: z.int().nonnegative().default(1),
+  replayPlace: z.int().nonnegative().default(2),
 
   learningRate: z.number().nonnegative().default(3e-4),
   /** Factor on the encoder's learning rate; 0 freezes it, and its features are computed once. Fixed. */
@@ -59,9 +59,9 @@ const schema = z.strictObject({
   judgedPlace: z.int().positive().default(12),
   judgedSource: z.int().positive().default(12),
   /** Every so-manyth triplet of the place goes to the judged ones. */
-  judgedEvery: z.int().min(2).default(8),
-  /** Triplets of the place there must be before the first judgement. */
-  leastJudged: z.int().positive().default(4),
+  judgedEvery: z.int().min(2).default(5),
+  /** Triplets of the place that must have come after a candidate before it is judged by them. */
+  leastJudged: z.int().positive().default(5),
   /** Steps between two judgements. */
   judgeEvery: z.int().positive().default(25),
   /** Largest relative rise of the source's error over the reference's with which a candidate is promoted. */

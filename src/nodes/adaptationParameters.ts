@@ -165,7 +165,10 @@ export const ADAPTATION_PARAMETERS = {
   loss_reference_depth: lossSpec(losses.reference_depth, "Weight of the reference's answers on source frames."),
   loss_scale_anchor: lossSpec(losses.scale_anchor, "Weight of the batch's mean log-disparity against the reference's."),
   judged_every: count(defaultOptions.judgedEvery, 'Every so-manyth triplet of the place is judged by.', 2),
-  least_judged: count(defaultOptions.leastJudged, 'Triplets of the place there must be before the first judgement.'),
+  least_judged: count(
+    defaultOptions.leastJudged,
+    'Triplets of the place that must have come after a candidate before it is judged by them.',
+  ),
   judge_every: count(defaultOptions.judgeEvery, 'Steps between two judgements.'),
   max_source_rise: {
     value: defaultOptions.maxSourceRise,
