@@ -28,6 +28,11 @@ int whole(const Napi::CallbackInfo& info, size_t index) { return info[index].As<
 
 bool failed(const Napi::CallbackInfo& info) { return info.Env().IsExceptionPending(); }
 
+void requireSampling(const Napi::CallbackInfo& info, int height, int width) {
+  if (height < 2 || width < 2)
+    Napi::RangeError::New(info.Env(), "kernel: images must be at least 2x2, for bilinear sampling").ThrowAsJavaScriptException();
+}
+
 struct Arguments {
   Workspace work;
   Camera camera;
@@ -47,8 +52,7 @@ Arguments readWorkspace(const Napi::CallbackInfo& info) {
                        floats(info, 6, 3 * pixels),
                        array<uint8_t>(info, 7, pixels),
                        floats(info, 8, 9 * pixels)};
-  if (height < 2 || width < 2)
-    Napi::RangeError::New(info.Env(), "kernel: images must be at least 2x2, for bilinear sampling").ThrowAsJavaScriptException();
+  requireSampling(info, height, width);
   return {work, failed(info) ? Camera{} : Camera{k[0], k[1], k[2], k[3]}, pixels};
 }
 
@@ -107,6 +111,64 @@ void MoveAverage(const Napi::CallbackInfo& info) {
   if (!failed(info)) moveAverage(share, weights, average, count);
 }
 
+AlignmentConstants readConstants(const Napi::CallbackInfo& info, size_t index) {
+  const double* c = array<double>(info, index, 5);
+  return failed(info) ? AlignmentConstants{} : AlignmentConstants{c[0], c[1], c[2], c[3], static_cast<int>(c[4])};
+}
+
+// Arguments 0..5: height, width, camera [4], target, source, logDisparity.
+AlignmentLevel readLevel(const Napi::CallbackInfo& info) {
+  const int height = whole(info, 0), width = whole(info, 1);
+  const size_t pixels = static_cast<size_t>(height) * width;
+  const float *k = floats(info, 2, 4), *target = floats(info, 3, pixels), *source = floats(info, 4, pixels);
+  const float* logDisparity = floats(info, 5, pixels);
+  requireSampling(info, height, width);
+  return {height, width, failed(info) ? Camera{} : Camera{k[0], k[1], k[2], k[3]}, target, source, logDisparity};
+}
+
+void SmallMotion(const Napi::CallbackInfo& info) {
+  const double* vector = array<double>(info, 0, 6);
+  double* motion = array<double>(info, 1, 12);
+  if (!failed(info)) smallMotion(vector, motion);
+}
+
+void InvertNormalMatrix(const Napi::CallbackInfo& info) {
+  const AlignmentConstants constants = readConstants(info, 0);
+  const double* matrix = array<double>(info, 1, 36);
+  double* inverse = array<double>(info, 2, 36);
+  if (!failed(info)) invertNormalMatrix(constants, matrix, inverse);
+}
+
+void RefineMotion(const Napi::CallbackInfo& info) {
+  const AlignmentLevel level = readLevel(info);
+  const AlignmentConstants constants = readConstants(info, 6);
+  const size_t groups = info[7].As<Napi::Int32Array>().ElementLength();
+  const int32_t* iterations = array<int32_t>(info, 7, groups);
+  double* motion = array<double>(info, 8, 12);
+  if (!failed(info)) refineMotion(level, constants, iterations, groups, motion);
+}
+
+Napi::Value AlignmentCost(const Napi::CallbackInfo& info) {
+  const AlignmentLevel level = readLevel(info);
+  const AlignmentConstants constants = readConstants(info, 6);
+  const double* motion = array<double>(info, 7, 12);
+  return failed(info) ? info.Env().Undefined() : Napi::Number::New(info.Env(), alignmentCost(level, constants, motion));
+}
+
+void BlockMeans(const Napi::CallbackInfo& info) {
+  const int height = whole(info, 0), width = whole(info, 1), channels = whole(info, 2), side = whole(info, 3);
+  if (side < 1 || height % side != 0 || width % side != 0) {
+    Napi::RangeError::New(info.Env(), "kernel: blocks of " + std::to_string(side) + " do not fill " + std::to_string(width) + "x" +
+                                          std::to_string(height))
+        .ThrowAsJavaScriptException();
+    return;
+  }
+  const size_t pixels = static_cast<size_t>(height) * width;
+  const float* map = floats(info, 4, pixels * channels);
+  float* out = floats(info, 5, pixels / side / side);
+  if (!failed(info)) blockMeans(map, height, width, channels, side, out);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("warpIntoTarget", Napi::Function::New(env, Warp));
   exports.Set("photometricError", Napi::Function::New(env, Error));
@@ -115,6 +177,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("sumOfSquares", Napi::Function::New(env, SumOfSquares));
   exports.Set("adam", Napi::Function::New(env, Adam));
   exports.Set("moveAverage", Napi::Function::New(env, MoveAverage));
+  exports.Set("smallMotion", Napi::Function::New(env, SmallMotion));
+  exports.Set("invertNormalMatrix", Napi::Function::New(env, InvertNormalMatrix));
+  exports.Set("refineMotion", Napi::Function::New(env, RefineMotion));
+  exports.Set("alignmentCost", Napi::Function::New(env, AlignmentCost));
+  exports.Set("blockMeans", Napi::Function::New(env, BlockMeans));
   return exports;
 }
 

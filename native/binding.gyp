@@ -2,7 +2,7 @@
   "targets": [
     {
       "target_name": "kernels",
-      "sources": ["addon.cc", "photometric.cc", "adam.cc", "parallel.cc"],
+      "sources": ["addon.cc", "photometric.cc", "adam.cc", "alignment.cc", "parallel.cc"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
       # For the machine it is compiled on, with results that do not depend on it (no fused multiply-add). NaN and infinity keep their meaning: the step's guard against a broken loss depends on them.

@@ -1,5 +1,5 @@
 // The arithmetic that a training step spends most of its time on outside TensorFlow. What each function computes, and its source, is said
-// in TypeScript where it is called: src/training/losses/photometricKernel.ts and src/training/optimizer.ts.
+// in TypeScript where it is called: src/training/losses/photometricKernel.ts, src/training/optimizer.ts and src/geometry/alignment.ts.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -47,5 +47,31 @@ void adam(const AdamFactors&, const float* gradient, float* weights, float* firs
 
 // average += share * (weights - average)
 void moveAverage(float share, const float* weights, float* average, ptrdiff_t count);
+
+// Two images [height, width] and the log-disparity of the target.
+struct AlignmentLevel {
+  int height, width;
+  Camera camera;
+  const float *target, *source, *logDisparity;
+};
+
+// Those of src/geometry/alignment.ts.
+struct AlignmentConstants {
+  double residualScale, minDepth, damping, diagonalFloor;
+  int inverseIterations;
+};
+
+// motion: 3x4 row-major [R | t], as in the functions below
+void smallMotion(const double* translationAndRotation, double* motion);
+
+void invertNormalMatrix(const AlignmentConstants&, const double* matrix, double* inverse);
+
+// Changes the motion. iterations: of each group
+void refineMotion(const AlignmentLevel&, const AlignmentConstants&, const int32_t* iterations, size_t groups, double* motion);
+
+double alignmentCost(const AlignmentLevel&, const AlignmentConstants&, const double* motion);
+
+// map [height, width, channels] -> out [height / side, width / side]
+void blockMeans(const float* map, int height, int width, int channels, int side, float* out);
 
 }  // namespace depthgrad

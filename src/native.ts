@@ -16,6 +16,17 @@ export type WorkspaceArguments = readonly [
   coefficients: Float32Array,
 ];
 
+/** An AlignmentLevel in the order the kernels take it: height, width, [fx, fy, cx, cy], the maps; then the alignment's constants. */
+export type LevelArguments = readonly [
+  height: number,
+  width: number,
+  camera: Float32Array,
+  target: Float32Array,
+  source: Float32Array,
+  logDisparity: Float32Array,
+  constants: Float64Array,
+];
+
 /** Lengths are checked there; what each computes is said where it is called. */
 export interface NativeKernels {
   warpIntoTarget(
@@ -58,6 +69,12 @@ export interface NativeKernels {
     average: Float32Array,
   ): void;
   moveAverage(share: number, weights: Float32Array, average: Float32Array): void;
+  smallMotion(translationAndRotation: Float64Array, motion: Float64Array): void;
+  invertNormalMatrix(constants: Float64Array, matrix: Float64Array, inverse: Float64Array): void;
+  /** Changes the motion, 3x4 [R | t] as elsewhere. */
+  refineMotion(...args: [...LevelArguments, iterations: Int32Array, motion: Float64Array]): void;
+  alignmentCost(...args: [...LevelArguments, motion: Float64Array]): number;
+  blockMeans(height: number, width: number, channels: number, side: number, map: Float32Array, out: Float32Array): void;
 }
 
 function load(): NativeKernels {

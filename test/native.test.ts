@@ -1,3 +1,4 @@
+import { alignmentCost, alignPose, blockMeans, type AlignmentLevel } from '../src/geometry/alignment';
 import { native } from '../src/native';
 import { photometricErrorInto, PhotometricWorkspace, warpIntoTarget } from '../src/training/losses/photometricKernel';
 import { noise } from './support/gradientCheck';
@@ -43,4 +44,67 @@ test('sums and averages over weights are right for any length', () => {
     native.moveAverage(0.25, values, average);
     expect(average.every((a, i) => Math.abs(a - (0.375 + 0.25 * values[i])) < 1e-6)).toBe(true);
   }
+});
+
+/** Waves that move by half a pixel, under a sloping ground. */
+function level(height = 16, width = 24): AlignmentLevel {
+  const grey = (moved: number): Float32Array =>
+    Float32Array.from({ length: height * width }, (_, i) => {
+      const [u, v] = [(i % width) + moved, Math.floor(i / width)];
+      return 0.5 + 0.2 * Math.sin(0.7 * u + 0.3 * v) + 0.2 * Math.sin(0.4 * v - 0.5 * u);
+    });
+  const logDisparity = Float32Array.from({ length: height * width }, (_, i) => -1 + Math.floor(i / width) / height);
+  const pinhole = { fx: 20, fy: 20, cx: width / 2, cy: height / 2 };
+  return { height, width, target: grey(0), source: grey(0.5), logDisparity, iterations: [4, 4], ...pinhole };
+}
+
+test('the alignment refuses arrays of the wrong length, and images too small to sample', () => {
+  const rest = new Float64Array(6);
+  for (const [name, argument] of [
+    ['target', 3],
+    ['source', 4],
+    ['logDisparity', 5],
+  ] as const) {
+    const short = { ...level(), [name]: new Float32Array(383) };
+    const message = `argument ${argument} must be a typed array of 384 elements of 4 bytes`;
+    expect(() => alignPose(rest, [short])).toThrow(message);
+    expect(() => alignmentCost(rest, short)).toThrow(message);
+  }
+  expect(() => alignPose(rest, [level(1)])).toThrow('at least 2x2');
+  expect(() => alignmentCost(rest, level(16, 1))).toThrow('at least 2x2');
+  expect(() => native.smallMotion(rest, new Float64Array(11))).toThrow(
+    'argument 1 must be a typed array of 12 elements',
+  );
+  const constants = new Float64Array(5);
+  const matrix = new Float64Array(36);
+  expect(() => native.invertNormalMatrix(constants, matrix, new Float64Array(35))).toThrow('argument 2');
+  expect(() => native.invertNormalMatrix(new Float64Array(4), matrix, matrix)).toThrow('argument 0');
+  const { height, width, target, source, logDisparity } = level();
+  const given = [height, width, new Float32Array(4), target, source, logDisparity, constants] as const;
+  expect(() => native.refineMotion(...given, new Int32Array(1), new Float64Array(6))).toThrow('argument 8');
+  expect(() => native.alignmentCost(...given, new Float64Array(6))).toThrow('argument 7');
+});
+
+test('pixels without a depth do not spoil an alignment', () => {
+  const whole = level();
+  const holed = { ...whole, logDisparity: whole.logDisparity.slice() };
+  holed.logDisparity.set([NaN, Infinity, -Infinity, 200, -200], 100);
+  const [expected, found] = [whole, holed].map((one) => alignPose(new Float64Array(6), [one]));
+  expect(Math.hypot(...expected)).toBeGreaterThan(0.01);
+  found.forEach((value, i) => expect(Math.abs(value - expected[i])).toBeLessThan(0.01));
+  expect(alignmentCost(found, holed)).toBeLessThan(0.5 * alignmentCost(new Float64Array(6), holed));
+});
+
+test('means over blocks are right, and blocks that do not fill the map are refused', () => {
+  const map = noise(5, 4 * 6 * 3, 0, 1);
+  const means = blockMeans(map, 4, 6, 3, 2);
+  for (let o = 0; o < 6; o++) {
+    const [row, column] = [2 * Math.floor(o / 3), 2 * (o % 3)];
+    const pixel = (v: number, u: number): number[] => [...map.subarray(3 * (6 * v + u), 3 * (6 * v + u) + 3)];
+    const all = [0, 1].flatMap((v) => [0, 1].flatMap((u) => pixel(row + v, column + u)));
+    expect(means[o]).toBeCloseTo(all.reduce((sum, x) => sum + x, 0) / 12, 6);
+  }
+  expect(() => blockMeans(map, 4, 6, 2, 2)).toThrow('argument 4 must be a typed array of 48 elements');
+  expect(() => native.blockMeans(4, 6, 3, 2, map, new Float32Array(5))).toThrow('argument 5');
+  expect(() => native.blockMeans(4, 6, 3, 4, map, new Float32Array(1))).toThrow('blocks of 4 do not fill 6x4');
 });

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { fuse } from '../model/fusion';
 import { poseFeatureIndex, type DepthNetwork, type VariableGroup } from '../model/network';
+import { tidied } from '../model/tidied';
 import { assign } from '../model/variables';
 import { photometricPoses } from '../training/alignBatch';
 import type { TrainingBatch, TrainingOutputs } from '../training/losses/loss';
@@ -57,7 +58,7 @@ export class AdaptedNetwork {
 
   /** @returns the encoder's answers, to be kept while the encoder is frozen; with a pooled descriptor of the target's deepest map */
   encode({ images, intrinsics: { height, width } }: Triplet): { features: TripletFeatures; descriptor: Float32Array } {
-    return tf.tidy(() => {
+    return tidied(() => {
       const [previous, target, next] = images.map(
         (image) => tf.div(tf.tensor4d(image, [1, height, width, 3], 'int32'), 255) as tf.Tensor4D,
       );
@@ -82,7 +83,7 @@ export class AdaptedNetwork {
 
   /** @returns fused log-disparity [h,w] */
   logDisparity({ target, shapes }: TripletFeatures): Float32Array {
-    return tf.tidy(() =>
+    return tidied(() =>
       this.#decode(target.map((map, m) => stack([map], shapes[m])))
         .fused.dataSync<'float32'>()
         .slice(),

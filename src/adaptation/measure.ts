@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import type { TrainingBatch, TrainingOutputs } from '../training/losses/loss';
 import { forwardDifferences } from '../model/differences';
+import { tidied } from '../model/tidied';
 import { sample, targetToSource, workspacesFor } from '../training/losses/photometric';
 import { photometricErrorInto, warpIntoTarget } from '../training/losses/photometricKernel';
 import type { TrainedNetwork } from '../training/networks/trainedNetwork';
@@ -73,8 +74,7 @@ export function measureTriplet(
   reference?: ReferenceAnswer,
 ): { figures: Figures; logDisparity: Float32Array } {
   const batch = batchOf([triplet]);
-  let result: ReturnType<typeof measureTriplet> | undefined;
-  tf.tidy(() => {
+  return tidied(() => {
     const outputs = network.forward(batch, { alignPoses: true });
     const logDisparity = outputs.fused.dataSync<'float32'>().slice();
     const { poseFromPrevious, poseToNext } = outputs.aligned!;
@@ -87,9 +87,8 @@ export function measureTriplet(
       metricScale: motion && Math.log(way / (motion.speed * motion.sincePrevious)),
       inconsistency: inconsistencyOf(outputs),
     };
-    result = { figures, logDisparity };
+    return { figures, logDisparity };
   });
-  return result!;
 }
 
 function inconsistencyOf({ logDisparity, gradient }: TrainingOutputs): number {

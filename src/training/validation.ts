@@ -4,6 +4,7 @@ import { depthPicture, gradientPicture, type Picture } from '../media/pictures';
 import { Averages } from './averages';
 import { drawBatch, type BatchSource } from './batches/batchSource';
 import { forwardDifferences } from '../model/differences';
+import { tidied } from '../model/tidied';
 import type { TrainingBatch } from './losses/loss';
 import type { TrainedNetwork } from './networks/trainedNetwork';
 import type { FlatAdam } from './optimizer';
@@ -71,7 +72,7 @@ function samplePictures(network: TrainedNetwork, batch: TrainingBatch, most: num
   const count = Math.min(most, batch.size);
   const pixels = height * width;
   const images = batch.target.subarray(0, count * pixels * 3);
-  const [depth, gradient] = tf.tidy(() => {
+  const [depth, gradient] = tidied(() => {
     const { fused, gradient: head } = network.estimate(tf.tensor4d(images, [count, height, width, 3]));
     return [tf.exp(tf.neg(fused)), head ?? forwardDifferences(fused)].map((map) => map.dataSync<'float32'>());
   });

@@ -1,6 +1,7 @@
 /** The network of a training run as a depth predictor: for runs not exported yet. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { AreaResizer, RGB8 } from '../../geometry/areaResize';
+import { tidied } from '../../model/tidied';
 import { openRun } from '../trainedRun';
 import { resizeDepth, type DepthPredictor } from './evaluate';
 
@@ -34,7 +35,7 @@ export function runPredictor(run: string, { best, depthHead }: RunPredictorOptio
       });
     resizer.resize(frame.image, shrunk);
     const input = Float32Array.from(shrunk, (level) => level / 255);
-    const depth = tf.tidy(() => {
+    const depth = tidied(() => {
       const { logDisparity, fused } = network.estimate(tf.tensor4d(input, [1, height, width, 3]));
       return tf.exp(tf.neg(depthHead ? logDisparity : fused)).dataSync<'float32'>();
     });

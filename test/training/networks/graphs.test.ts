@@ -101,7 +101,7 @@ function expected(name: string, network: TrainedNetwork): Maps {
     const ofDepth = name.endsWith('CH-001’s decoder');
     const own = ofDepth ? tf.mul(gradient!, tf.div(tf.exp(fused), -2)) : gradient;
     const grey = (image: Uint8Array): Float32Array =>
-      blockMeans(image, height, width, channels, 2).map((level) => level / 255);
+      blockMeans(Float32Array.from(image), height, width, channels, 2).map((level) => level / 255);
     const half = { height: height / 2, width: width / 2, logDisparity: blockMeans(u, height, width, 1, 2) };
     const { graph } = network;
     const proposed =
@@ -184,7 +184,7 @@ test('what a network without a gradient and a pose head hands on is the grey ima
   expect(features.dims).toEqual(shape);
   const cell = (features.data as Float32Array).subarray(0, blocks + 4);
   expect([...cell.subarray(blocks)]).toEqual([60, 61, 40, 30]);
-  const grey = blockMeans(current, height, width, channels, 2);
+  const grey = blockMeans(Float32Array.from(current), height, width, channels, 2);
   const block = Array.from({ length: blocks }, (_, i) => grey[Math.floor(i / 4) * (width / 2) + (i % 4)] / 255);
   block.forEach((level, i) => expect(cell[i]).toBeCloseTo(level, 5));
   network.dispose();
