@@ -75,18 +75,18 @@ void rowJacobian(const AlignmentLevel& level, int v, const float* __restrict x, 
   }
 }
 
-// Where in the source the motion m puts the points of a row; `seen` is 1, or 0 and the position 0 outside of it. Not inlined, where GCC would
-// forget that its arrays are apart.
-__attribute__((noinline)) void rowPositions(const AlignmentLevel& level, float minDepth, const float* __restrict m,
+// Where in the source the motion m puts the points of a row; `seen` is 1, or 0 and the position 0 outside of it. In doubles: rounding a
+// position is most of the error of a residual. Not inlined, where GCC would forget that its arrays are apart.
+__attribute__((noinline)) void rowPositions(const AlignmentLevel& level, double minDepth, const double* __restrict m,
                                             const float* __restrict x, const float* __restrict y, const float* __restrict z,
-                                            float* __restrict across, float* __restrict down, float* __restrict seen) {
-  const Camera k = level.camera;
-  const float right = level.width - 1, bottom = level.height - 1;
+                                            double* __restrict across, double* __restrict down, float* __restrict seen) {
+  const double fx = level.camera.fx, fy = level.camera.fy, cx = level.camera.cx, cy = level.camera.cy;
+  const double right = level.width - 1, bottom = level.height - 1;
   for (int u = 0, width = level.width; u < width; u++) {
-    const float qz = m[8] * x[u] + m[9] * y[u] + m[10] * z[u] + m[11];
-    const float inverseZ = 1 / (qz >= minDepth ? qz : minDepth);
-    const float px = k.fx * (m[0] * x[u] + m[1] * y[u] + m[2] * z[u] + m[3]) * inverseZ + k.cx;
-    const float py = k.fy * (m[4] * x[u] + m[5] * y[u] + m[6] * z[u] + m[7]) * inverseZ + k.cy;
+    const double qz = m[8] * x[u] + m[9] * y[u] + m[10] * z[u] + m[11];
+    const double inverseZ = 1 / (qz >= minDepth ? qz : minDepth);
+    const double px = fx * (m[0] * x[u] + m[1] * y[u] + m[2] * z[u] + m[3]) * inverseZ + cx;
+    const double py = fy * (m[4] * x[u] + m[5] * y[u] + m[6] * z[u] + m[7]) * inverseZ + cy;
     // Written so that NaN counts as outside.
     const bool inside = (qz >= minDepth) & (px >= 0) & (px <= right) & (py >= 0) & (py <= bottom);
     across[u] = inside ? px : 0;
@@ -98,27 +98,30 @@ __attribute__((noinline)) void rowPositions(const AlignmentLevel& level, float m
 // Buffers for a row.
 struct Line {
   explicit Line(ptrdiff_t width)
-      : values(6 * width),
-        across(values.data()),
+      : positions(2 * width),
+        values(4 * width),
+        across(positions.data()),
         down(across + width),
-        seen(down + width),
+        seen(values.data()),
         residual(seen + width),
         weight(residual + width),
         scaled(weight + width) {}
+  std::vector<double> positions;
   std::vector<float> values;
-  float *across, *down, *seen, *residual, *weight, *scaled;
+  double *across, *down;
+  float *seen, *residual, *weight, *scaled;
 };
 
 // Grey levels of the source at those positions, less the target's; 0 outside the source.
-void rowResiduals(const AlignmentLevel& level, const AlignmentConstants& constants, const float* m, const float* x, const float* y,
+void rowResiduals(const AlignmentLevel& level, const AlignmentConstants& constants, const double* m, const float* x, const float* y,
                   const float* z, int v, const Line& line) {
   const int width = level.width;
-  rowPositions(level, static_cast<float>(constants.minDepth), m, x, y, z, line.across, line.down, line.seen);
+  rowPositions(level, constants.minDepth, m, x, y, z, line.across, line.down, line.seen);
   const float* target = level.target + static_cast<ptrdiff_t>(v) * width;
   for (int u = 0; u < width; u++) {
     const int x0 = std::min(static_cast<int>(line.across[u]), width - 2);
     const int y0 = std::min(static_cast<int>(line.down[u]), level.height - 2);
-    const float a = line.across[u] - x0, b = line.down[u] - y0;
+    const float a = static_cast<float>(line.across[u] - x0), b = static_cast<float>(line.down[u] - y0);
     const float *above = level.source + static_cast<ptrdiff_t>(y0) * width + x0, *below = above + width;
     const float upper = above[0] + a * (above[1] - above[0]), lower = below[0] + a * (below[1] - below[0]);
     line.residual[u] = line.seen[u] != 0 ? upper + b * (lower - upper) - target[u] : 0;
@@ -127,12 +130,6 @@ void rowResiduals(const AlignmentLevel& level, const AlignmentConstants& constan
 
 void addProducts(const float* __restrict a, const float* __restrict b, int n, double* __restrict sums) {
   for (int j = 0; j < n; j++) sums[j] += a[j] * b[j];
-}
-
-std::array<float, 12> single(const double* motion) {
-  std::array<float, 12> out;
-  std::copy_n(motion, 12, out.begin());
-  return out;
 }
 
 double total(const double* values, int n) {
@@ -166,14 +163,13 @@ class LevelRefiner {
   }
 
   NormalEquations at(const double* motion, bool withMatrix) {
-    const std::array<float, 12> m = single(motion);
     float *seen = line_.seen, *residual = line_.residual, *weight = line_.weight, *scaled = line_.scaled;
     double *weights = columns_.data(), *gradients = weights + width_, *products = gradients + PARAMETERS * width_;
     const float scale = 1 / static_cast<float>(constants_.residualScale);
     std::fill(columns_.begin(), columns_.end(), 0.0);
     for (int v = 0; v < level_.height; v++) {
       const float *x = row(v), *jacobian = x + COORDINATES * width_;
-      rowResiduals(level_, constants_, m.data(), x, x + width_, x + 2 * width_, v, line_);
+      rowResiduals(level_, constants_, motion, x, x + width_, x + 2 * width_, v, line_);
       for (ptrdiff_t u = 0; u < width_; u++) {
         const float relative = residual[u] * scale;
         weight[u] = seen[u] / (1 + relative * relative);
@@ -257,7 +253,6 @@ void refineMotion(const AlignmentLevel& level, const AlignmentConstants& constan
 
 double alignmentCost(const AlignmentLevel& level, const AlignmentConstants& constants, const double* motion) {
   const ptrdiff_t width = level.width;
-  const std::array<float, 12> m = single(motion);
   std::vector<float> points(COORDINATES * width);
   std::vector<double> columns(width);
   const Line line(width);
@@ -267,7 +262,7 @@ double alignmentCost(const AlignmentLevel& level, const AlignmentConstants& cons
   for (int v = 0; v < level.height; v++) {
     const float *target = level.target + v * width, *source = level.source + v * width;
     rowPoints(level, v, x, y, z);
-    rowResiduals(level, constants, m.data(), x, y, z, v, line);
+    rowResiduals(level, constants, motion, x, y, z, v, line);
     for (ptrdiff_t u = 0; u < width; u++) {
       const float difference = line.seen[u] != 0 ? line.residual[u] : source[u] - target[u];
       const float squared = difference * difference;
