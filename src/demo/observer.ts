@@ -72,7 +72,7 @@ export class Observer {
 
   static async start(options: ObserverOptions): Promise<Observer> {
     rclnodejs.removeSignalHandlers();
-    await rclnodejs.init();
+    if (rclnodejs.isShutdown()) await rclnodejs.init();
     return new Observer(createNode('demo'), options);
   }
 
