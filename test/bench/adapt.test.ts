@@ -14,7 +14,7 @@ const BEGIN = '<!-- adapt:begin (npm run bench:adapt writes what is between thes
 const QUICK = ['--rounds', '1', '--seconds', '2', '--steps', '1', '--soak', '0.1'];
 
 test('measures depth_node beside a learner, a step and a looped drive, and writes the table', async () => {
-  writeFileSync(document, `# Benchmarks\n\n${BEGIN}\nold\n<!-- adapt:end -->\n\nThe end.\n`);
+  writeFileSync(document, `# Benchmarks\n\n${BEGIN}\nfrom yesterday\n<!-- adapt:end -->\n\nThe end.\n`);
   const bench = new Program(BENCH, [...QUICK, '--json', figures, '--table', document]);
   const { code, errors } = await bench.ended;
   expect({ code, errors }).toEqual({ code: 0, errors: expect.stringContaining('wrote') as unknown });
@@ -38,7 +38,7 @@ test('measures depth_node beside a learner, a step and a looped drive, and write
   expect(soak!.longest_gap_ms).toBeGreaterThan(1);
 
   const text = readFileSync(document, 'utf8');
-  expect(text).not.toContain('old');
+  expect(text).not.toContain('from yesterday');
   expect(text).toMatch(/The end\.\n$/);
   const cells = text.split('\n').find((line) => line.startsWith('| latency p95 there'))!;
   const shown = cells.split('|').slice(2, 5).map(Number);
