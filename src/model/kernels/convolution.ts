@@ -134,7 +134,7 @@ function attributesOf({ stride, activation, depthwise }: Convolution): Attribute
   return found;
 }
 
-/** These kernels have no public name, and are not there where oneDNN is switched off or not built in. */
+/** These kernels have no public name, and are not there where oneDNN is not built in (switched off, they still run). */
 function fused(x: tf.TensorInfo, kernel: tf.TensorInfo, bias: tf.TensorInfo, how: Convolution): tf.Tensor {
   const name = how.depthwise ? '_MklNativeFusedDepthwiseConv2dNative' : '_MklNativeFusedConv2D';
   return execute(name, [x, kernel, bias], attributesOf(how));
