@@ -8,8 +8,7 @@
 import { end, onEnd } from '../src/nodes/ros/endOnSignal';
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,11 +21,9 @@ import { measureBeside } from './adaptRuns';
 import { measureAdaptSoak } from './adaptSoak';
 import { replaceAdaptTable } from './adaptTable';
 import { describeMachine, IDLE_LOAD } from './machine';
+import { writeReport, type ReportFlags } from './reportFiles';
 
-interface Options {
-  readonly json?: string;
-  readonly from?: string;
-  readonly table?: string;
+interface Options extends ReportFlags {
   readonly model: string;
   readonly drive: string;
   readonly rounds: number;
@@ -41,13 +38,12 @@ const SOAK_MODEL_DRIVE = 'mountain';
 const log = (text: string): void => void process.stderr.write(`bench:adapt: ${text}\n`);
 
 async function main(options: Options): Promise<void> {
-  if (!options.json && !options.table) throw new Error('give --json FILE, --table FILE or both: see --help');
-  const report = options.from
-    ? (JSON.parse(readFileSync(options.from, 'utf8')) as AdaptReport)
-    : await measureAll(options);
-  if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  if (options.table) await replaceAdaptTable(options.table, report);
-  for (const file of [options.json, options.table]) if (file) log(`wrote ${file}`);
+  await writeReport(options, {
+    command: 'npm run bench:adapt',
+    measure: () => measureAll(options),
+    writeTable: replaceAdaptTable,
+    log,
+  });
   await end(0);
 }
 

@@ -6,7 +6,6 @@
  *     npm run bench -- --from bench.json --table docs/benchmarks.md   the table again from a file
  */
 import { randomInt } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { stopAllNodes } from '../src/demo/nodeProcess';
@@ -15,15 +14,13 @@ import { readModelFile, type ModelFile } from '../src/inference/modelFile';
 import { resolveFile } from '../src/paths';
 import { describeMachine, IDLE_LOAD } from './machine';
 import type { BenchReport } from './report';
+import { writeReport, type ReportFlags } from './reportFiles';
 import { measureSessionRun } from './sessionRun';
 import { measureSoak } from './soak';
 import { replaceTable } from './table';
 import { measure, startTarget, type Target, type TargetName } from './targets';
 
-interface BenchOptions {
-  readonly json?: string;
-  readonly from?: string;
-  readonly table?: string;
+interface BenchOptions extends ReportFlags {
   readonly model: string;
   readonly threads: number;
   readonly rounds: number;
@@ -64,20 +61,13 @@ const program = new Command('bench')
   )
   .option('--quick', 'one round of 2 s each: checks that it works, the figures are rough', false);
 
-async function main(options: BenchOptions): Promise<void> {
-  if (!options.json && !options.table) throw new Error('give --json FILE, --table FILE or both: see --help');
-  const report = options.from ? await readReport(options.from) : await measureAll(options);
-  if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  if (options.table) await replaceTable(options.table, report);
-  for (const file of [options.json, options.table]) if (file) log(`wrote ${file}`);
-}
-
-async function readReport(path: string): Promise<BenchReport> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as BenchReport;
-  } catch (error) {
-    throw new Error(`${path}: no figures of npm run bench (${(error as Error).message})`);
-  }
+function main(options: BenchOptions): Promise<void> {
+  return writeReport(options, {
+    command: 'npm run bench',
+    measure: () => measureAll(options),
+    writeTable: replaceTable,
+    log,
+  });
 }
 
 async function measureAll(options: BenchOptions): Promise<BenchReport> {

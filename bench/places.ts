@@ -9,7 +9,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { TwinReport } from '../src/adaptation/twin';
@@ -17,12 +17,10 @@ import { packageRoot } from '../src/paths';
 import { positiveInteger } from '../src/training/flags';
 import { describeMachine } from './machine';
 import { replacePlacesTable, type PlaceFigures, type PlacesReport } from './placesTable';
+import { writeReport, type ReportFlags } from './reportFiles';
 
-interface Options {
+interface Options extends ReportFlags {
   readonly highway?: string;
-  readonly json?: string;
-  readonly from?: string;
-  readonly table?: string;
   readonly out: string;
   readonly seed: number;
 }
@@ -61,13 +59,13 @@ function placesOf({ highway }: Options): Place[] {
   return places;
 }
 
-async function main(options: Options): Promise<void> {
-  const { json, from, table } = options;
-  if (!json && !table) throw new Error('give --json FILE, --table FILE or both: see --help');
-  const report = from ? (JSON.parse(readFileSync(from, 'utf8')) as PlacesReport) : await measureAll(options);
-  if (json) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
-  if (table) await replacePlacesTable(table, report);
-  for (const file of [json, table]) if (file) log(`wrote ${file}`);
+function main(options: Options): Promise<void> {
+  return writeReport(options, {
+    command: 'npm run bench:places',
+    measure: () => measureAll(options),
+    writeTable: replacePlacesTable,
+    log,
+  });
 }
 
 async function measureAll(options: Options): Promise<PlacesReport> {

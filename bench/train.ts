@@ -11,7 +11,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -34,13 +34,11 @@ import { train } from '../src/training/trainer';
 import { Validator } from '../src/training/validation';
 import { describeMachine } from './machine';
 import { OwnStep, type SteadyStage } from './ownStep';
+import { writeReport, type ReportFlags } from './reportFiles';
 import { TorchPeer, type StepFigures, type TrainCase } from './torchPeer';
 import { TRAIN_MARKS, trainTable, type MemoryFigures, type TrainReport, type TrainRow } from './trainTable';
 
-interface TrainBenchOptions {
-  readonly json?: string;
-  readonly from?: string;
-  readonly table?: string;
+interface TrainBenchOptions extends ReportFlags {
   readonly rounds: number;
   readonly steps: number;
   readonly memorySteps: number;
@@ -330,19 +328,13 @@ async function measure(options: TrainBenchOptions): Promise<TrainReport> {
   return { machine, pytorch, recipe: RECIPE, losses: LOSSES, rounds, steps_per_round: steps, rows, memory };
 }
 
-async function main(options: TrainBenchOptions): Promise<void> {
-  const { json, from, table } = options;
-  if (json === undefined && table === undefined) throw new Error('give --json FILE, --table FILE or both');
-  const report =
-    from === undefined ? await measure(options) : (JSON.parse(await readFile(from, 'utf8')) as TrainReport);
-  for (const [file, write] of [
-    [json, (path: string) => writeFile(path, `${JSON.stringify(report, null, 2)}\n`)],
-    [table, (path: string) => replaceBetween(path, TRAIN_MARKS, trainTable(report))],
-  ] as const) {
-    if (file === undefined) continue;
-    await write(file);
-    log(`wrote ${file}`);
-  }
+function main(options: TrainBenchOptions): Promise<void> {
+  return writeReport(options, {
+    command: 'npm run bench:train',
+    measure: () => measure(options),
+    writeTable: (path, report) => replaceBetween(path, TRAIN_MARKS, trainTable(report)),
+    log,
+  });
 }
 
 program.parse();
