@@ -1,7 +1,8 @@
 /** The adaptation's table in docs/benchmarks.md, made from the JSON of npm run bench:adapt. */
 import { alignedTable, replaceBetween, type Marks } from '../src/markdown';
 import type { AdaptReport, AdaptSoak } from './adaptReport';
-import { IDLE_LOAD } from './machine';
+import { describeLoad } from './machine';
+import { verdict } from './verdict';
 
 const MARKS: Marks = {
   begin: '<!-- adapt:begin (npm run bench:adapt writes what is between these two marks) -->',
@@ -19,17 +20,14 @@ export async function replaceAdaptTable(path: string, report: AdaptReport): Prom
   await replaceBetween(path, MARKS, adaptTable(report));
 }
 
-const verdict = (reached: boolean): string => (reached ? 'reached' : '**not reached**');
-
 export function adaptTable(report: AdaptReport): string {
   const { machine, alone, learning, frozen_encoder: frozen, trained_encoder: trained } = report;
-  const busy = machine.load_average_before > IDLE_LOAD ? ': **not idle, the times say little**' : '';
   const rate = learning.fps / alone.fps;
   const latency = learning.latency_ms.p95 / alone.latency_ms.p95;
   const step = frozen.step_ms / trained.step_ms;
   const [paced, fast] = learning.steps_per_s;
   const lines = [
-    `${machine.cpu}, ${machine.cores} cores, load ${machine.load_average_before.toFixed(2)} before${busy}; Node ${machine.node}; ${report.model}, ${report.threads} threads of onnxruntime, one of the learner; ` +
+    `${machine.cpu}, ${machine.cores} cores, ${describeLoad(machine)}; Node ${machine.node}; ${report.model}, ${report.threads} threads of onnxruntime, one of the learner; ` +
       `${report.rounds} rounds of ${report.seconds_per_measurement} s each way; images ${report.image}.`,
     '',
     ...alignedTable(

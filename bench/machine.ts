@@ -23,3 +23,8 @@ export function describeMachine(): Machine {
     load_average_before: hundredth(loadavg()[0]),
   };
 }
+
+/** For a table: the load before, and what it makes of the figures. */
+export function describeLoad({ load_average_before: load }: Machine): string {
+  return `load ${load.toFixed(2)} before${load > IDLE_LOAD ? ': **not idle, the times say little**' : ''}`;
+}

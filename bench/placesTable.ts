@@ -1,6 +1,7 @@
 /** What adaptation did in each place, as the table of docs/benchmarks.md. */
 import type { TwinReport } from '../src/adaptation/twin';
 import { alignedTable, replaceBetween, type Marks } from '../src/markdown';
+import { verdict } from './verdict';
 
 const MARKS: Marks = {
   begin: '<!-- places:begin (npm run bench:places writes what is between these two marks) -->',
@@ -42,7 +43,7 @@ const change = (before: number, after: number): number => 100 * (after / before 
 
 function asked(percent: number, most: number): string {
   const how = most < 0 ? `at least ${-most} % less` : `at most ${most} % more`;
-  return `${how}: ${percent <= most ? 'reached' : '**not reached**'}`;
+  return `${how}: ${verdict(percent <= most)}`;
 }
 
 export function placesTable({ cpu, node, seed, places }: PlacesReport): string {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Learner } from '../src/adaptation/learner';
 import { openDrive } from '../src/adaptation/sourceDrives';
 import { SAMPLE_CAMERA } from '../src/training/flags';
+import { percentiles } from '../src/demo/percentiles';
 import type { StepCost } from './adaptReport';
 
 const WARM_UP = 3;
@@ -33,16 +34,12 @@ async function main(modelPath: string, recording: string, steps: number): Promis
       again.push(repeated.milliseconds);
     }
     learner.dispose();
-    const [withIntake, without] = [first, again].map((all) => median(all.slice(WARM_UP)));
+    const [withIntake, without] = [first, again].map((all) => percentiles(all.slice(WARM_UP)).p50);
     return { step_ms: withIntake, intake_ms: withIntake - without };
   };
   const [frozen, trained] = [measure(0), measure(ENCODER_RATE)];
   drive.close();
   process.stdout.write(`${JSON.stringify({ frozen_encoder: frozen, trained_encoder: trained })}\n`);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
 const [modelPath, recording, steps] = process.argv.slice(2);

@@ -2,6 +2,7 @@
 import type { Percentiles } from '../src/demo/percentiles';
 import { alignedTable, replaceBetween, type Marks } from '../src/markdown';
 import type { BenchReport, ResidentMemory, Soak } from './report';
+import { verdict } from './verdict';
 
 const MARKS: Marks = {
   begin: '<!-- bench:begin (npm run bench writes what is between these two marks) -->',
@@ -89,8 +90,4 @@ function latencyTarget({ node_latency_ms: node, peer_latency_ms: peer, session_r
 
 function atLeast(value: number, target: number): string {
   return `at least ${target}: ${verdict(value >= target)}`;
-}
-
-function verdict(reached: boolean): string {
-  return reached ? 'reached' : '**not reached**';
 }

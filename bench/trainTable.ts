@@ -1,6 +1,7 @@
 /** The Markdown tables of `npm run bench:train`. */
 import { alignedTable, type Marks } from '../src/markdown';
-import { IDLE_LOAD, type Machine } from './machine';
+import { describeLoad, type Machine } from './machine';
+import { verdict } from './verdict';
 
 /** A line of the file's `rows`. */
 export interface TrainRow {
@@ -52,10 +53,6 @@ export const TRAIN_MARKS: Marks = {
   end: '<!-- train:end -->',
 };
 
-function asked(value: number, most: number): string {
-  return value <= most ? 'reached' : '**not reached**';
-}
-
 function withThreads(ms: number, threads: number): string {
   return `${ms.toFixed(0)} ms, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }
@@ -70,9 +67,8 @@ export function trainTable({
   rows,
   memory,
 }: TrainReport): string {
-  const busy = machine.load_average_before > IDLE_LOAD;
   const lines = [
-    `${machine.cpu}, ${machine.cores} cores, load ${machine.load_average_before.toFixed(2)} before${busy ? ': **not idle, the times say little**' : ''}; ` +
+    `${machine.cpu}, ${machine.cores} cores, ${describeLoad(machine)}; ` +
       `Node ${machine.node}, PyTorch ${pytorch}; ${rounds} turns of ${steps_per_round} steps; the network of ${recipe} under ${losses.join(', ')}.`,
     '',
     ...alignedTable(
@@ -87,7 +83,7 @@ export function trainTable({
         `${row.width}x${row.height}, ${row.batch}`,
         withThreads(row.depthgrad_ms, row.threads),
         withThreads(row.pytorch_ms, row.pytorch_threads),
-        `${row.ratio.toFixed(2)}: ${asked(row.ratio, MOST_RATIO)}`,
+        `${row.ratio.toFixed(2)}: ${verdict(row.ratio <= MOST_RATIO)}`,
         `${row.loss_difference.toExponential(0)}, ${row.gradient_difference.toExponential(0)}`,
       ]),
     ),
@@ -102,12 +98,12 @@ export function trainTable({
           [
             `resident memory at step ${first} and ${last}`,
             `${memory.first_rss_mib.toFixed(0)} and ${memory.last_rss_mib.toFixed(0)} MiB: ${memory.growth_percent.toFixed(1)} %`,
-            `under ${MOST_GROWTH_PERCENT} % more: ${asked(memory.growth_percent, MOST_GROWTH_PERCENT)}`,
+            `under ${MOST_GROWTH_PERCENT} % more: ${verdict(memory.growth_percent <= MOST_GROWTH_PERCENT)}`,
           ],
           [
             'waiting for data',
             `${memory.data_share_percent.toFixed(1)} % of a step`,
-            `under ${MOST_DATA_SHARE_PERCENT} %: ${asked(memory.data_share_percent, MOST_DATA_SHARE_PERCENT)}`,
+            `under ${MOST_DATA_SHARE_PERCENT} %: ${verdict(memory.data_share_percent <= MOST_DATA_SHARE_PERCENT)}`,
           ],
           ['validation', `${memory.validation_share_percent.toFixed(1)} % of the run`, ''],
         ],
