@@ -1,6 +1,6 @@
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { cacheFolder } from '../paths';
 
 export const FONT = 'DejaVu Sans';
 
@@ -11,14 +11,17 @@ export const FONT = 'DejaVu Sans';
 export function provideFonts(): void {
   if (process.env.FONTCONFIG_FILE && existsSync(process.env.FONTCONFIG_FILE)) return;
   const fonts = join(dirname(require.resolve('dejavu-fonts-ttf/package.json')), 'ttf');
-  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-fonts-'));
+  const folder = join(cacheFolder(), 'fonts');
   const file = join(folder, 'fonts.conf');
+  const partial = `${file}.${process.pid}`;
+  mkdirSync(folder, { recursive: true });
   writeFileSync(
-    file,
+    partial,
     `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>${fonts}</dir><cachedir>${folder}</cachedir></fontconfig>
 `,
   );
+  renameSync(partial, file);
   process.env.FONTCONFIG_FILE = file;
 }
