@@ -56,23 +56,12 @@ install(DIRECTORY launch config rviz models DESTINATION share/${PROJECT_NAME} PA
 
 foreach(node depth replay model_sender adaptation)
   string(REGEX REPLACE "_s" "S" script ${node}) # model_sender_node runs modelSenderNode.js
-  # A model that is replaced leaves holes in malloc's arenas (docs/architecture.md, "Model updates"); the learner's tensors stay below its threshold.
-  set(threshold "")
-  if(node STREQUAL depth)
-    set(threshold 131072)
-  elseif(node STREQUAL adaptation)
-    set(threshold 12582912)
-  endif()
-  set(memory "")
-  if(threshold)
-    set(memory ": \"\${MALLOC_MMAP_THRESHOLD_:=${threshold}}\" \"\${MALLOC_ARENA_MAX:=2}\"\nexport MALLOC_MMAP_THRESHOLD_ MALLOC_ARENA_MAX\n")
-  endif()
   # $0 is not resolved: under --symlink-install it would lead to the build folder
   file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${node}_node "#!/bin/sh
 prefix=$(cd \"$(dirname \"$0\")/../..\" && pwd)
 : \"\${FASTDDS_DEFAULT_PROFILES_FILE:=$prefix/share/depthgrad/config/fastdds_shm.xml}\"
 export FASTDDS_DEFAULT_PROFILES_FILE
-${memory}exec node \"$prefix/share/depthgrad/js/dist/src/nodes/${script}Node.js\" \"$@\"
+exec node \"$prefix/share/depthgrad/js/dist/src/nodes/${script}Node.js\" \"$@\"
 ")
   install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/${node}_node DESTINATION lib/${PROJECT_NAME})
 endforeach()

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <string>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "kernels.h"
 
@@ -169,6 +172,14 @@ void BlockMeans(const Napi::CallbackInfo& info) {
   if (!failed(info)) blockMeans(map, height, width, channels, side, out);
 }
 
+// Bytes from which malloc maps memory of its own for a block and gives it back when the block is freed; how many arenas threads share.
+void LimitHeap(const Napi::CallbackInfo& info) {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, whole(info, 0));
+  mallopt(M_ARENA_MAX, whole(info, 1));
+#endif
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("warpIntoTarget", Napi::Function::New(env, Warp));
   exports.Set("photometricError", Napi::Function::New(env, Error));
@@ -182,6 +193,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("refineMotion", Napi::Function::New(env, RefineMotion));
   exports.Set("alignmentCost", Napi::Function::New(env, AlignmentCost));
   exports.Set("blockMeans", Napi::Function::New(env, BlockMeans));
+  exports.Set("limitHeap", Napi::Function::New(env, LimitHeap));
   return exports;
 }
 

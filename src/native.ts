@@ -75,6 +75,8 @@ export interface NativeKernels {
   refineMotion(...args: [...LevelArguments, iterations: Int32Array, motion: Float64Array]): void;
   alignmentCost(...args: [...LevelArguments, motion: Float64Array]): number;
   blockMeans(height: number, width: number, channels: number, side: number, map: Float32Array, out: Float32Array): void;
+  /** glibc's mallopt for this process; nothing with another libc. */
+  limitHeap(mmapThreshold: number, arenas: number): void;
 }
 
 function load(): NativeKernels {

@@ -7,12 +7,6 @@ const TAIL_LINES = 15;
 /** The nodes end within 2 s of a signal; what does not is killed. */
 const KILL_AFTER_MS = 3000;
 
-/**
- * glibc's mmap threshold per node, as the installed package sets it (cmake/nodes.cmake): left alone it rises to the size of the first model that is replaced, and
- * those after it leave holes. The learner's is above its tensors, which come and go at every step, and below a model.
- */
-const MMAP_THRESHOLD: Readonly<Record<string, string>> = { depth_node: '131072', adaptation_node: '12582912' };
-
 export type ParameterValue = string | number | boolean;
 
 export interface NodeProcessOptions {
@@ -55,7 +49,6 @@ export class NodeProcess {
     const ownParameters = writeParameters(options);
     this.#child = spawn(program, [...first, '--ros-args', ...rosArguments(options, ownParameters)], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...mallocSettings(options.name), ...process.env },
     });
     const killAtExit = (): void => {
       this.#child.kill('SIGKILL');
@@ -125,11 +118,6 @@ export class NodeProcess {
       if (rest.trim() !== '') this.#tail.push(rest);
     });
   }
-}
-
-function mallocSettings(name: string): NodeJS.ProcessEnv {
-  const threshold = MMAP_THRESHOLD[name];
-  return threshold === undefined ? {} : { MALLOC_MMAP_THRESHOLD_: threshold, MALLOC_ARENA_MAX: '2' };
 }
 
 /** Runs a node of this package as compiled: nodeCommand('depthNode'). */

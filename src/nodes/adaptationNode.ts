@@ -7,6 +7,7 @@ import { declareAdaptationParameters, withParameter } from './adaptationParamete
 import { adaptationDiagnostics, writeAdaptationStatus, type AdaptationPicture } from './adaptationStatus';
 import type { Control } from './adaptationProtocol';
 import { AdaptationWorker } from './adaptationWorker';
+import { keepHeapFlat } from './heap';
 import { ModelHandOver } from './modelHandOver';
 import { ModelSender, readPrivateKey } from './modelSender';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
@@ -20,8 +21,11 @@ import { TripletStream } from './tripletStream';
 import { subscribeSpeed } from './vehicleSpeed';
 
 const STATUS_PERIOD_MS = 1000;
+/** Over the learner's tensors, which come and go at every step. */
+const MMAP_THRESHOLD = 12 * 1024 * 1024;
 
 async function main(): Promise<void> {
+  keepHeapFlat(MMAP_THRESHOLD);
   rclnodejs.removeSignalHandlers();
   await rclnodejs.init();
   onEnd(() => rclnodejs.shutdown());

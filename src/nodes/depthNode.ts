@@ -5,6 +5,7 @@ import { ModelHost } from '../inference/modelHost';
 import { declareDepthParameters, type DepthParameters } from './depthParameters';
 import { depthPipeline, type DepthPublishers } from './depthPipeline';
 import { DepthStatistics } from './depthStatistics';
+import { keepHeapFlat } from './heap';
 import { ModelUpdateReceiver, readPublicKey } from './modelUpdateReceiver';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
@@ -13,8 +14,10 @@ import { createNode, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
 
 const DIAGNOSTICS_PERIOD_MS = 1000;
+const MMAP_THRESHOLD = 128 * 1024;
 
 async function main(): Promise<void> {
+  keepHeapFlat(MMAP_THRESHOLD);
   rclnodejs.removeSignalHandlers();
   await rclnodejs.init();
   onEnd(() => rclnodejs.shutdown());
