@@ -2,9 +2,9 @@
  * The worker thread behind InferenceWorker: owns the onnxruntime sessions (whose `run` blocks its thread) and the rolling
  * feature window, that is, the encoder's features of the frame before. Depth is reported before the ego-motion is computed.
  */
-import { onnx } from 'onnx-proto';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { parentPort, workerData } from 'node:worker_threads';
+import { graphsOf } from './graphs';
 import {
   CLOSE,
   type EgoMotion,
@@ -14,10 +14,11 @@ import {
   type ThreadReport,
   type ThreadRequest,
   type ThreadStart,
+  type WarmUpRequest,
 } from './protocol';
-import { featuresDigest, splitModel } from './splitModel';
 
-const { modelPath, modelBytes, description, executionProvider, threads, stop } = workerData as ThreadStart;
+const { modelPath, model, description, executionProvider, threads, stop } = workerData as ThreadStart;
+const graphs = model instanceof Uint8Array ? graphsOf(model) : model;
 const { height, width, featureHeight, featureWidth, featureChannels, intrinsicsChannel } = description;
 const featureShape = [1, featureHeight, featureWidth, featureChannels];
 const CONTRACT = {
@@ -40,6 +41,7 @@ function createSession(bytes: Uint8Array, provider: ExecutionProvider, threadCou
     executionProviders: [provider],
     intraOpNumThreads: threadCount,
     interOpNumThreads: 1,
+    graphOptimizationLevel: graphs.optimised ? 'disabled' : 'all',
     logSeverityLevel: 4, // what goes wrong is thrown; the library's own lines on stderr would only repeat it
     // Spinning within a run makes it a quarter shorter; after it, the cores belong to DDS and the shrink of the next frame.
     extra: {
@@ -71,16 +73,13 @@ interface Sessions {
   /** Undefined where the graph runs as a whole. */
   motion: InferenceSession | undefined;
   provider: ExecutionProvider;
-  featuresDigest: string;
 }
 
 async function openSessions(): Promise<Sessions> {
-  const model = onnx.ModelProto.decode(modelBytes);
-  const parts = splitModel(model);
-  const { session: depth, provider } = await openSession(parts?.depth ?? modelBytes);
+  const { session: depth, provider } = await openSession(graphs.depth);
   // A thousand operations on little data: one thread of the CPU is the fastest place for them, whatever runs the depth.
-  const motion = parts && (await createSession(parts.motion, 'cpu', 1));
-  return { depth, motion, provider, featuresDigest: featuresDigest(model) };
+  const motion = graphs.motion && (await createSession(graphs.motion, 'cpu', 1));
+  return { depth, motion, provider };
 }
 
 function checkContract({ depth, motion }: Sessions): void {
@@ -173,38 +172,41 @@ async function main(): Promise<void> {
     }
   }
 
-  async function prime({ features, image }: PrimeRequest): Promise<void> {
-    previousFeatures = features && new Tensor('float32', features, featureShape);
-    if (!image) return;
-    const outputs = await sessions.depth.run({
+  async function runOn(image: Uint8Array): Promise<InferenceSession.ReturnType> {
+    return sessions.depth.run({
       image: new Tensor('uint8', image, [1, height, width, 3]),
       previous_features: noFeatures,
     });
+  }
+
+  function requireFinite(outputs: InferenceSession.ReturnType): void {
     for (const name of ['depth', 'features']) {
       const bad = floats(outputs, name).findIndex((value) => !Number.isFinite(value));
       if (bad >= 0) throw new Error(`${name}[${bad}] is ${floats(outputs, name)[bad]} on a frame of the camera`);
     }
+  }
+
+  async function prime({ features, image }: PrimeRequest): Promise<void> {
+    previousFeatures = features && new Tensor('float32', features, featureShape);
+    if (!image) return;
+    const outputs = await runOn(image);
+    requireFinite(outputs);
     previousFeatures = outputs['features'] as Tensor;
   }
 
-  // The first run allocates and is several times slower; done here, no camera frame waits for it.
-  const nothing = { image: new Uint8Array(height * width * 3), previous_features: noFeatures };
-  const first = await sessions.depth.run({
-    ...nothing,
-    image: new Tensor('uint8', nothing.image, [1, height, width, 3]),
-  });
-  if (sessions.motion) {
-    const { depth, features } = first;
-    await sessions.motion.run({ depth, features, previous_features: noFeatures });
+  async function warmUp({ image }: WarmUpRequest): Promise<void> {
+    const outputs = await runOn(image ?? new Uint8Array(height * width * 3));
+    const { depth, features } = outputs;
+    await sessions.motion?.run({ depth, features, previous_features: noFeatures });
+    if (image) requireFinite(outputs);
   }
-  if (Atomics.load(stopped, 0) === 1) return;
 
   async function answer(request: ThreadRequest): Promise<void> {
     if (request.kind === 'features') {
       const features = (previousFeatures?.data as Float32Array<ArrayBuffer> | undefined)?.slice();
       report({ kind: 'features', features }, features ? [features.buffer] : []);
-    } else if (request.kind === 'prime') {
-      await prime(request).then(
+    } else if (request.kind === 'prime' || request.kind === 'warm up') {
+      await (request.kind === 'prime' ? prime(request) : warmUp(request)).then(
         () => report({ kind: 'primed' }),
         (error: Error) => report({ kind: 'prime failed', text: `model file ${modelPath}: ${error.message}` }),
       );
@@ -227,7 +229,7 @@ async function main(): Promise<void> {
       });
     } else lastRun = lastRun.then(() => answer(request));
   });
-  report({ kind: 'ready', executionProvider: sessions.provider, featuresDigest: sessions.featuresDigest });
+  report({ kind: 'ready', executionProvider: sessions.provider, featuresDigest: graphs.featuresDigest });
 }
 
 function reportMotion(motion: EgoMotion | undefined): void {

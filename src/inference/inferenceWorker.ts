@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Graphs } from './graphs';
 import { ModelFileError, readModelFile, type ModelDescription, type ModelFile } from './modelFile';
 import {
   CLOSE,
@@ -79,18 +80,39 @@ export class InferenceWorker {
 
   /** As `start`, with a model that has been read and checked before. */
   static async startWith(file: ModelFile, options: SessionOptions = {}): Promise<InferenceWorker> {
+    const worker = await InferenceWorker.load(file, undefined, options);
+    try {
+      await worker.warmUp();
+      options.signal?.throwIfAborted();
+      return worker;
+    } catch (error) {
+      await worker.close();
+      throw error;
+    }
+  }
+
+  /** As `startWith`, without a first run: that is `warmUp`. Graphs that were made of the file before are handed over. */
+  static async load(
+    file: ModelFile,
+    graphs: Graphs | undefined,
+    options: SessionOptions = {},
+  ): Promise<InferenceWorker> {
     const { executionProvider = 'cpu', threads = 2, onWarning = () => undefined, signal } = options;
     signal?.throwIfAborted();
     const stop = new SharedArrayBuffer(4);
     const start: ThreadStart = {
       modelPath: file.path,
-      modelBytes: file.bytes,
+      model: graphs ?? file.bytes,
       description: file.description,
       executionProvider,
       threads,
       stop,
     };
-    const thread = new Worker(threadFile('inferenceThread'), { workerData: start });
+    const thread = new Worker(threadFile('inferenceThread'), {
+      workerData: start,
+      // the graphs are for this thread only, and a copy of them would hold a frame up
+      transferList: [graphs?.depth, graphs?.motion].flatMap((bytes) => (bytes ? [bytes.buffer as ArrayBuffer] : [])),
+    });
     const giveUp = (): void => void Atomics.store(new Int32Array(stop), 0, 1);
     signal?.addEventListener('abort', giveUp);
     const ready = await new Promise<Ready>((resolve, reject) => {
@@ -148,6 +170,15 @@ export class InferenceWorker {
     return new Promise((resolve, reject) => {
       this.#primed = { resolve, reject };
       this.#post({ kind: 'prime', ...what });
+    });
+  }
+
+  /** A run for nobody, on an image of the network's size where there is one. Rejects where the network's answer for it is not finite. */
+  warmUp(image?: Uint8Array): Promise<void> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#primed = { resolve, reject };
+      this.#post({ kind: 'warm up', image });
     });
   }
 

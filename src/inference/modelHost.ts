@@ -9,7 +9,7 @@ import {
 } from './inferenceWorker';
 import { readModelFile, type ModelDescription, type ModelFile } from './modelFile';
 import { checkAnnouncement, ModelUpdateError, short, type ModelUpdate } from './modelUpdate';
-import type { UnpackReport, UnpackStart } from './modelUpdateThread';
+import type { PreparationReport, PreparationStart } from './preparationThread';
 import { threadFile } from './threadFile';
 
 export interface ModelHostOptions extends SessionOptions {
@@ -43,8 +43,8 @@ interface HeldModel {
 }
 
 /**
- * The network of a node, which can be replaced while frames go through it. A new model is unpacked in one thread, loaded and warmed up on the most recent
- * frame in another, beside the one that runs, and takes over between two frames: the features of the last frame are handed on, so the next one is compared
+ * The network of a node, which can be replaced while frames go through it. A new model is got ready in one thread and loaded in another, beside the one that
+ * runs; it is warmed up on the most recent frame, and takes over, between two frames: the features of the last frame are handed on, so the next one is compared
  * with it. The model before stays loaded: going back to it is a hand-over without loading, and happens by itself where the new one
  * fails on a frame. An update that is refused changes nothing.
  *
@@ -184,30 +184,30 @@ export class ModelHost {
   async #held({ version, sha256 }: ModelUpdate): Promise<HeldModel> {
     const previous = this.#previous;
     if (previous?.file.description.sha256 === sha256) return { ...previous, version };
-    if (this.#factory.description.sha256 === sha256) return this.#start(this.#factory, version);
+    if (this.#factory.description.sha256 === sha256) return this.#prepare({ file: this.#factory }, version);
     throw new ModelUpdateError(
       `sha256 ${short(sha256)} is neither the previous nor the factory model: no other is held`,
     );
   }
 
-  async #unpack(update: ModelUpdate): Promise<HeldModel> {
+  #unpack(update: ModelUpdate): Promise<HeldModel> {
     const parent = update.parentSha256 === this.model.sha256 ? this.#running.file : this.#factory;
-    const data = new Uint8Array(update.data); // a buffer of its own, to be handed over
-    const start: UnpackStart = { update: { ...update, data }, parent: parent.bytes, running: this.model };
-    const thread = new Worker(threadFile('modelUpdateThread'), { workerData: start, transferList: [data.buffer] });
-    const report = await new Promise<UnpackReport>((resolve, reject) => {
+    return this.#prepare({ update, parent: parent.bytes, running: this.model }, update.version);
+  }
+
+  async #prepare(model: PreparationStart['model'], version: number): Promise<HeldModel> {
+    const start: PreparationStart = { executionProvider: this.executionProvider, model };
+    const thread = new Worker(threadFile('preparationThread'), { workerData: start });
+    const report = await new Promise<PreparationReport>((resolve, reject) => {
       thread.once('message', resolve);
       thread.once('error', reject);
       thread.once('exit', () => reject(new Error('the thread that unpacks updates has ended')));
     });
     if ('refusal' in report) throw new ModelUpdateError(report.refusal);
-    return this.#start(report.file, update.version);
-  }
-
-  async #start(file: ModelFile, version: number): Promise<HeldModel> {
-    const worker = await InferenceWorker.startWith(file, { ...this.#options, signal: this.#closing.signal });
+    const { file, graphs } = report;
+    const worker = await InferenceWorker.load(file, graphs, { ...this.#options, signal: this.#closing.signal });
     try {
-      if (this.#lastImage) await worker.prime({ image: this.#lastImage });
+      await this.#alone(() => worker.warmUp(this.#lastImage));
     } catch (error) {
       await worker.close();
       throw error;

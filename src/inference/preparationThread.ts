@@ -1,20 +1,33 @@
-/** Thread that unpacks one model update (hashing, protobuf), so that frames go on meanwhile; started by `unpackInThread`. */
+/**
+ * Thread that gets the next model ready beside the running one: an update is unpacked (hashing, protobuf), its graphs are optimised. Frames go before:
+ * one busy thread beside them doubles the time of a run, whose own threads wait for each other.
+ */
+import './lowPriority';
 import { parentPort, workerData } from 'node:worker_threads';
+import { optimised, type Graphs } from './graphs';
 import type { ModelDescription, ModelFile } from './modelFile';
 import { unpackModelUpdate, type ModelUpdate } from './modelUpdate';
+import type { ExecutionProvider } from './protocol';
 
-export interface UnpackStart {
-  readonly update: ModelUpdate;
-  readonly parent: Uint8Array;
-  readonly running: ModelDescription;
+export interface PreparationStart {
+  readonly executionProvider: ExecutionProvider;
+  /** What to get ready: a file that is here already, or an update. */
+  readonly model:
+    | { readonly file: ModelFile }
+    | { readonly update: ModelUpdate; readonly parent: Uint8Array; readonly running: ModelDescription };
 }
 
-export type UnpackReport = { readonly file: ModelFile } | { readonly refusal: string };
+/** Graphs only for the CPU, and where they could be optimised: without them the inference thread does it all, and says what is wrong. */
+export type PreparationReport =
+  { readonly file: ModelFile; readonly graphs: Graphs | undefined } | { readonly refusal: string };
 
-const { update, parent, running } = workerData as UnpackStart;
-try {
-  const file = unpackModelUpdate(update, parent, running);
-  parentPort!.postMessage({ file } satisfies UnpackReport, [file.bytes.buffer as ArrayBuffer]);
-} catch (error) {
-  parentPort!.postMessage({ refusal: (error as Error).message } satisfies UnpackReport);
+async function main({ executionProvider, model }: PreparationStart): Promise<void> {
+  const file = 'file' in model ? model.file : unpackModelUpdate(model.update, model.parent, model.running);
+  const graphs = executionProvider === 'cpu' ? await optimised(file.bytes).catch(() => undefined) : undefined;
+  const buffers = [file.bytes, graphs?.depth, graphs?.motion].flatMap((bytes) => (bytes ? [bytes.buffer] : []));
+  parentPort!.postMessage({ file, graphs } satisfies PreparationReport, buffers as ArrayBuffer[]);
 }
+
+main(workerData as PreparationStart).catch((error: Error) =>
+  parentPort!.postMessage({ refusal: error.message } satisfies PreparationReport),
+);

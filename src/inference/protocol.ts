@@ -1,4 +1,5 @@
 /** Messages between InferenceWorker (any thread) and inferenceThread (the thread that owns the onnxruntime session). */
+import type { Graphs } from './graphs';
 import type { ModelDescription } from './modelFile';
 
 export type ExecutionProvider = 'cpu' | 'cuda' | 'webgpu';
@@ -6,7 +7,8 @@ export type ExecutionProvider = 'cpu' | 'cuda' | 'webgpu';
 /** workerData of the thread. */
 export interface ThreadStart {
   readonly modelPath: string;
-  readonly modelBytes: Uint8Array;
+  /** The model file, or what was made of it before. */
+  readonly model: Uint8Array | Graphs;
   readonly description: ModelDescription;
   readonly executionProvider: ExecutionProvider;
   readonly threads: number;
@@ -44,7 +46,15 @@ export interface PrimeRequest {
   readonly image?: Uint8Array;
 }
 
-export type ThreadRequest = ({ readonly kind: 'infer' } & InferRequest) | FeaturesRequest | PrimeRequest;
+/** The first run allocates and is several times slower: this one is for nobody. Answered as a PrimeRequest; a given image's answer must be finite. */
+export interface WarmUpRequest {
+  readonly kind: 'warm up';
+  /** uint8 [height][width][3] rgb; black where there is none */
+  readonly image?: Uint8Array;
+}
+
+export type ThreadRequest =
+  ({ readonly kind: 'infer' } & InferRequest) | FeaturesRequest | PrimeRequest | WarmUpRequest;
 
 /** The first half of the network's answer for one frame, float32; shapes as in the graph contract without the leading 1. */
 export interface DepthMaps {
@@ -78,6 +88,6 @@ export type ThreadReport =
   | { readonly kind: 'motion failed'; readonly text: string }
   /** Answers a FeaturesRequest; without features where the next frame would be compared with nothing. */
   | { readonly kind: 'features'; readonly features: Float32Array | undefined }
-  /** Answers a PrimeRequest. */
+  /** Answers a PrimeRequest or a WarmUpRequest. */
   | { readonly kind: 'primed' }
   | { readonly kind: 'prime failed'; readonly text: string };
