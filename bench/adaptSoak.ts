@@ -3,7 +3,6 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hundredth } from '../src/demo/percentiles';
-import { createNode, latchedQos, qos } from '../src/nodes/ros/rclnodejs';
 import { readModelAck } from '../src/nodes/ros/modelMessages';
 import type { AdaptSoak } from './adaptReport';
 import { measureSoak, SOAK_NAMESPACE, type SoakOptions } from './soak';
@@ -20,6 +19,7 @@ export async function measureAdaptSoak(options: Omit<SoakOptions, 'adaptationFol
   const folder = mkdtempSync(join(tmpdir(), 'depthgrad-soak-'));
   const started = performance.now();
   const sizes: number[] = [];
+  const ros = await import('../src/nodes/ros/rclnodejs.js'); // not above: without ROS it does not load, and who asks for no soak gets a clear message
   let arrivals: Arrivals | undefined;
   let counts: { steps: number; promoted: number; rolled_back: number; updates_accepted: number } | undefined;
   let before: typeof counts;
@@ -28,7 +28,7 @@ export async function measureAdaptSoak(options: Omit<SoakOptions, 'adaptationFol
       ...options,
       adaptationFolder: folder,
       onLook: ({ adaptation }) => {
-        arrivals ??= listen();
+        arrivals ??= listen(ros);
         sizes.push(folderBytes(folder) / MEBIBYTE);
         counts = adaptation;
         before ??= counts;
@@ -51,7 +51,7 @@ export async function measureAdaptSoak(options: Omit<SoakOptions, 'adaptationFol
   }
 }
 
-function listen(): Arrivals {
+function listen({ createNode, latchedQos, qos }: typeof import('../src/nodes/ros/rclnodejs')): Arrivals {
   const node = createNode('bench_arrivals');
   const arrivals: Arrivals = { depths: [], swaps: [] };
   const depthNode = `${SOAK_NAMESPACE}/depth_node`;

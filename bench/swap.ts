@@ -2,39 +2,43 @@
  * npm run bench:swap: what handing new models over costs a running depth_node. Images at a camera's rate go through it, and updates of the model (its
  * heads' weights alone, and the whole file with another encoder) come in turns.
  *
- *     npm run bench:swap -- --json swap.json
+ *     npm run bench:swap -- --json swap.json --table docs/benchmarks.md          measure
+ *     npm run bench:swap -- --from swap.json --table docs/benchmarks.md          the table again from a file
  */
 import { end, onEnd } from '../src/nodes/ros/endOnSignal';
 import { randomInt } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { onnx } from 'onnx-proto';
 import { filter, firstValueFrom, timeout } from 'rxjs';
 import { stopAllNodes } from '../src/demo/nodeProcess';
-import { hundredth, percentiles, type Percentiles } from '../src/demo/percentiles';
+import { hundredth, percentiles } from '../src/demo/percentiles';
 import { readModelFile } from '../src/inference/modelFile';
 import { packModelUpdate, type UpdateKind } from '../src/inference/modelUpdate';
 import { resolveFile } from '../src/paths';
+import { positive, positiveInteger } from '../src/training/flags';
 import { describeMachine } from './machine';
+import { writeReport, type ReportFlags } from './reportFiles';
+import type { Share, SwapReport } from './swapReport';
+import { replaceSwapTable } from './swapTable';
 import { measure, namespace, startTarget, type Measured } from './targets';
 
 const ANSWER_LIMIT_MS = 60_000;
 /** Depths after the answer that still count as those of the swap. */
 const AFTER_MS = 200;
 
-interface SwapOptions {
-  readonly json?: string;
+interface SwapOptions extends ReportFlags {
   readonly model: string;
   readonly threads: number;
   readonly width: number;
   readonly height: number;
   readonly rate: number;
   readonly swaps: number;
-  /** Seconds of rest before each update. */
   readonly pause: number;
 }
+
+const log = (text: string): void => void process.stderr.write(`bench:swap: ${text}\n`);
 
 interface Swap {
   readonly kind: UpdateKind;
@@ -44,7 +48,7 @@ interface Swap {
   readonly waitedMs: number;
 }
 
-async function main(options: SwapOptions): Promise<void> {
+async function measureSwaps(options: SwapOptions): Promise<SwapReport> {
   const python = process.env.DEPTHGRAD_PYTHON;
   if (!process.env.ROS_DISTRO || !python) throw new Error('ROS 2 is not in this environment: use npm run bench:swap');
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, 101)}`;
@@ -86,10 +90,8 @@ async function main(options: SwapOptions): Promise<void> {
     const { kind, data } = update;
     swaps.push({ kind, bytes: data.length, sentMs, answeredMs: Date.now(), waitedMs: swapMilliseconds });
   }
-  const report = { machine, options, ...figures(await measuring, swaps) };
-  console.log(JSON.stringify(report, null, 2));
-  if (options.json) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  await end(0);
+  const { model, threads, width, height, rate } = options;
+  return { machine, model, threads, width, height, rate, ...figures(await measuring, swaps) };
 }
 
 /** The model with numbers a little different: by turns those of its heads, and those of the encoder as well (then the whole graph's order, too). */
@@ -106,24 +108,22 @@ function changed(bytes: Uint8Array, version: number): Uint8Array {
   return onnx.ModelProto.encode(model).finish();
 }
 
-interface Share {
-  readonly images: number;
-  /** Images without a depth. */
-  readonly missing: number;
-  readonly latency_ms?: Percentiles;
-}
-
-function figures(measured: Measured, swaps: readonly Swap[]): object {
+function figures(
+  measured: Measured,
+  swaps: readonly Swap[],
+): Pick<SwapReport, 'without_update' | 'while_an_update_is_taken' | 'swaps'> {
   const { received_at_ms: depths, latencies_ms: latencies, missing_at_ms: missing } = measured;
   const during = (at: number): boolean =>
     swaps.some(({ sentMs, answeredMs }) => at >= sentMs && at <= answeredMs + AFTER_MS);
+  const gaps = depths.slice(1).map((at, i) => at - depths[i]);
   const share = (inside: boolean): Share => {
     const latency = latencies.filter((_, i) => during(depths[i]) === inside);
     const lost = missing.filter((at) => during(at) === inside).length;
     return {
       images: latency.length + lost,
       missing: lost,
-      ...(latency.length > 0 && { latency_ms: percentiles(latency) }),
+      latency_ms: percentiles(latency),
+      between_depths_ms: percentiles(gaps.filter((_, i) => during(depths[i + 1]) === inside)),
     };
   };
   return {
@@ -132,30 +132,43 @@ function figures(measured: Measured, swaps: readonly Swap[]): object {
     swaps: swaps.map(({ kind, bytes, sentMs, answeredMs, waitedMs }) => {
       // the answer leaves just after the swap: the depths on both sides of it are the old model's last and the new one's first
       const next = depths.findIndex((at) => at > answeredMs);
+      if (next < 1) throw new Error('no depth came on both sides of a swap');
       return {
         kind,
         bytes,
         taken_after_ms: answeredMs - sentMs,
         frames_waited_ms: hundredth(waitedMs),
-        between_depths_ms: next > 0 ? hundredth(depths[next] - depths[next - 1]) : undefined,
+        between_depths_ms: hundredth(depths[next] - depths[next - 1]),
       };
     }),
   };
 }
 
+async function main(options: SwapOptions): Promise<void> {
+  await writeReport(options, {
+    command: 'npm run bench:swap',
+    measure: () => measureSwaps(options),
+    writeTable: replaceSwapTable,
+    log,
+  });
+  await end(0);
+}
+
 const program = new Command('bench:swap')
   .description('Measures what handing new models over costs a running depth_node.')
   .option('--json <file>', 'write the figures to this file')
+  .option('--table <file>', 'write the table between the marks of this file')
+  .option('--from <file>', 'take the figures from this file instead of measuring')
   .option('--model <file>', 'ONNX model of the default network', 'models/default.onnx')
-  .option('--threads <n>', 'threads of every onnxruntime session', Number, 2)
-  .option('--width <n>', 'of the camera images', Number, 1280)
-  .option('--height <n>', 'of the camera images', Number, 720)
-  .option('--rate <n>', 'images per second', Number, 25)
-  .option('--swaps <n>', 'updates to send', Number, 6)
-  .option('--pause <seconds>', 'rest before each update', Number, 4)
+  .option('--threads <n>', 'threads of every onnxruntime session', positiveInteger, 2)
+  .option('--width <n>', 'of the camera images', positiveInteger, 1280)
+  .option('--height <n>', 'of the camera images', positiveInteger, 720)
+  .option('--rate <n>', 'images per second', positiveInteger, 25)
+  .option('--swaps <n>', 'updates to send', positiveInteger, 24)
+  .option('--pause <seconds>', 'rest before each update', positive, 2)
   .action(main);
 
 program.parseAsync().catch((error: Error) => {
-  process.stderr.write(`bench:swap: ${error.message}\n`);
+  log(error.message);
   void end(1);
 });
