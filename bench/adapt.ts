@@ -20,7 +20,7 @@ import type { AdaptReport, StepCost } from './adaptReport';
 import { measureBeside } from './adaptRuns';
 import { measureAdaptSoak } from './adaptSoak';
 import { replaceAdaptTable } from './adaptTable';
-import { describeMachine, IDLE_LOAD } from './machine';
+import { describeMachine } from './machine';
 import { writeReport, type ReportFlags } from './reportFiles';
 
 interface Options extends ReportFlags {
@@ -53,9 +53,7 @@ async function measureAll({ model, drive, rounds, seconds, steps, soak }: Option
     throw new Error('ROS 2 is not in this environment: use npm run bench:adapt, or "source scripts/env.sh"');
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, 101)}`;
   onEnd(stopAllNodes);
-  const machine = describeMachine();
-  if (machine.load_average_before > IDLE_LOAD)
-    log(`the machine is not idle (load ${machine.load_average_before}): the figures will be worse than they could be`);
+  const machine = describeMachine(log);
   const modelPath = resolve(resolveFile(model));
   log('a step');
   const costs = await measureSteps(modelPath, drive, steps);

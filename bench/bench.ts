@@ -12,7 +12,7 @@ import { stopAllNodes } from '../src/demo/nodeProcess';
 import { hundredth, percentiles } from '../src/demo/percentiles';
 import { readModelFile, type ModelFile } from '../src/inference/modelFile';
 import { resolveFile } from '../src/paths';
-import { describeMachine, IDLE_LOAD } from './machine';
+import { describeMachine } from './machine';
 import type { BenchReport } from './report';
 import { writeReport, type ReportFlags } from './reportFiles';
 import { measureSessionRun } from './sessionRun';
@@ -75,9 +75,7 @@ async function measureAll(options: BenchOptions): Promise<BenchReport> {
   if (!process.env.ROS_DISTRO || !python)
     throw new Error('ROS 2 is not in this environment: use npm run bench, or "source scripts/env.sh"');
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, HIGHEST_DOMAIN + 1)}`;
-  const machine = describeMachine();
-  if (machine.load_average_before > IDLE_LOAD)
-    log(`the machine is not idle (load ${machine.load_average_before}): the figures will be worse than they could be`);
+  const machine = describeMachine(log);
   const modelPath = resolve(resolveFile(options.model));
   const model = await readModelFile(modelPath);
   const { threads } = options;

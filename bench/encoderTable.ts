@@ -1,6 +1,6 @@
 /** The encoder bench's JSON file, and the table of docs/benchmarks.md made from it. */
 import type { Percentiles } from '../src/demo/percentiles';
-import { IDLE_LOAD, type Machine } from './machine';
+import { describeLoad, type Machine } from './machine';
 import { alignedTable, type Marks } from '../src/markdown';
 
 export interface DepthAccuracy {
@@ -70,7 +70,6 @@ export function encoderTable(report: EncoderReport): string {
   const { recipe, steps, batch_size: batch, samples, seed } = training;
   // ImageNet's row comes first where there is one, and is the one in use.
   const chosen = report.rows.find((row) => row.encoder === report.default_encoder);
-  const busy = times.load_average_before > IDLE_LOAD;
   const lines = [
     `Every row was trained by ${recipe} with seed ${seed}: the same ${steps} steps of ${batch} rendered scenes out of ${samples} at ` +
       `${training.width}x${training.height}, nothing frozen. Accuracy is taken at that size, file and times at ${width}x${height}, the size the nodes run. ` +
@@ -96,7 +95,7 @@ export function encoderTable(report: EncoderReport): string {
     `KITTI: ${kittiNote(report)}. Rendered log error: mean |u - u*| of log-disparity, unscaled, on ${report.held_out.samples} scenes of ` +
       `seed ${report.held_out.seed}, which no training sees. Times: bare session.run of one ${width}x${height} image, p50 / p95 in milliseconds, ` +
       `${times.rounds} alternating rounds of ${times.seconds_per_measurement} s; ${times.cpu}, ${times.cores} cores, Node ${times.node}, ` +
-      `load ${times.load_average_before.toFixed(2)} before${busy ? ': **not idle, the times say little**' : ''}.`,
+      `${describeLoad(times)}.`,
   ];
   return `${lines.join('\n')}\n`;
 }

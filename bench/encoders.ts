@@ -28,7 +28,7 @@ import {
   type Candidate,
 } from './encoderRuns';
 import { ENCODER_MARKS, encoderTable, rowName, type EncoderReport, type EncoderRow } from './encoderTable';
-import { describeMachine, IDLE_LOAD } from './machine';
+import { describeMachine } from './machine';
 import { replaceBetween } from '../src/markdown';
 
 interface EncoderBenchOptions {
@@ -78,9 +78,7 @@ async function main(options: EncoderBenchOptions): Promise<void> {
   const { json, table, rounds, seconds } = options;
   const work = resolve(options.work);
   const untimed: Untimed = options.onlyTimes ? await readReport(json) : await measureAccuracy(options, work);
-  const machine = describeMachine();
-  if (machine.load_average_before > IDLE_LOAD)
-    log(`the machine is not idle (load ${machine.load_average_before}): take the times again with --only-times`);
+  const machine = describeMachine(log);
   log(`session.run with 1 and 2 threads, ${rounds} rounds of ${seconds} s`);
   const models = untimed.rows.map((row) => ({ path: modelPath(work, candidateOf(row, json)), sha256: row.sha256 }));
   const times = await measureTimes(models, { rounds, seconds });

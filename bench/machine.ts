@@ -11,20 +11,17 @@ export interface Machine {
 }
 
 /** With a load above this something else was running, and the figures say as much about that. */
-export const IDLE_LOAD = 0.5;
+const IDLE_LOAD = 0.5;
 
-/** Call it before anything is measured: the load is the present one. */
-export function describeMachine(): Machine {
+/** Call it before anything is measured: the load is the present one, and `log` is told where it is too high. */
+export function describeMachine(log: (text: string) => void): Machine {
   const processors = cpus();
-  return {
-    cpu: processors[0].model,
-    cores: processors.length,
-    node: process.version,
-    load_average_before: hundredth(loadavg()[0]),
-  };
+  const load = hundredth(loadavg()[0]);
+  if (load > IDLE_LOAD) log(`the machine is not idle (load ${load}): the figures will be worse than they could be`);
+  return { cpu: processors[0].model, cores: processors.length, node: process.version, load_average_before: load };
 }
 
 /** For a table: the load before, and what it makes of the figures. */
-export function describeLoad({ load_average_before: load }: Machine): string {
+export function describeLoad({ load_average_before: load }: Pick<Machine, 'load_average_before'>): string {
   return `load ${load.toFixed(2)} before${load > IDLE_LOAD ? ': **not idle, the times say little**' : ''}`;
 }

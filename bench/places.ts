@@ -3,25 +3,27 @@
  *
  *     npx depthgrad train config/recipes/default.yaml --drives project_video03.mp4 --out runs/highway
  *     npx depthgrad export runs/highway --out out/highway.onnx
- *     npm run bench:places -- --highway out/highway.onnx --json places.json --table docs/benchmarks.md
+ *     npm run bench:places -- --highway out/highway.onnx --json places.json --table docs/benchmarks.md --images docs/images
  *
  * KITTI is left out, and said so, where the shared data folder (DEPTHGRAD_SHARED_DATA) is not there.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import type { TwinReport } from '../src/adaptation/twin';
 import { packageRoot } from '../src/paths';
 import { positiveInteger } from '../src/training/flags';
 import { describeMachine } from './machine';
+import { writePlacePictures } from './placesFigure';
 import { replacePlacesTable, type PlaceFigures, type PlacesReport } from './placesTable';
 import { writeReport, type ReportFlags } from './reportFiles';
 
 interface Options extends ReportFlags {
   readonly highway?: string;
   readonly out: string;
+  readonly images?: string;
   readonly seed: number;
 }
 
@@ -69,13 +71,13 @@ function main(options: Options): Promise<void> {
 }
 
 async function measureAll(options: Options): Promise<PlacesReport> {
-  const { cpu, node } = describeMachine();
+  const { cpu, node } = describeMachine(log);
   const places: PlaceFigures[] = [];
   for (const place of placesOf(options)) places.push(await measure(place, options));
   return { cpu, node, seed: options.seed, places };
 }
 
-async function measure(place: Place, { out, seed }: Options): Promise<PlaceFigures> {
+async function measure(place: Place, { out, seed, images }: Options): Promise<PlaceFigures> {
   const { name, model, source, target, stepsPerFrame, truth } = place;
   const folder = join(out, name.toLowerCase().replace(' ', '_'));
   const often = ['--steps-per-frame', `${stepsPerFrame}`, '--set', `stepsPerTriplet=${stepsPerFrame}`];
@@ -83,6 +85,7 @@ async function measure(place: Place, { out, seed }: Options): Promise<PlaceFigur
   const drives = ['--source', ...source, '--target', target];
   await depthgrad(['adapt', '--model', model, ...drives, '--out', folder, '--seed', `${seed}`, ...often]);
   const minutes = (performance.now() - started) / 60_000;
+  if (images) await writePlacePictures({ run: folder, name: basename(folder), images, withDepth: !truth });
   const twin = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8')) as TwinReport;
   const evaluate = async (onnx: string): Promise<PlaceFigures['truth_after']> => {
     const text = await depthgrad(['evaluate', '--model', onnx, '--dataset', truth!, '--format', 'json']);
@@ -116,6 +119,7 @@ const program = new Command('bench:places')
   .option('--table <file>', 'write the table between the marks of this Markdown file')
   .option('--from <file>', 'do not measure: take the figures from this file, for --table')
   .option('--out <dir>', 'folder for reports and adapted models', 'runs/places')
+  .option('--images <dir>', 'write curves, and depth before and after, as pictures to this folder')
   .option('--seed <n>', 'of what is replayed', positiveInteger, 1)
   .action(main);
 

@@ -52,7 +52,7 @@ async function measureSwaps(options: SwapOptions): Promise<SwapReport> {
   const python = process.env.DEPTHGRAD_PYTHON;
   if (!process.env.ROS_DISTRO || !python) throw new Error('ROS 2 is not in this environment: use npm run bench:swap');
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, 101)}`;
-  const machine = describeMachine();
+  const machine = describeMachine(log);
   const modelPath = resolve(resolveFile(options.model));
   const parent = (await readModelFile(modelPath)).bytes;
 
@@ -72,6 +72,7 @@ async function measureSwaps(options: SwapOptions): Promise<SwapReport> {
 
   const seconds = (options.swaps + 1) * (options.pause + 2);
   const measuring = measure(target, { ...options, python, seconds });
+  measuring.catch(() => undefined); // awaited below
   const swaps: Swap[] = [];
   await sleep(3000);
   for (let version = 1; version <= options.swaps; version++) {

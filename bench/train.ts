@@ -311,7 +311,7 @@ async function measure(options: TrainBenchOptions): Promise<TrainReport> {
   if (sizes.length === 0)
     throw new Error(`--only ${only}: there are ${SIZES.map((size) => size.join('x')).join(', ')}`);
   const recipe = readRecipe(resolveFile(RECIPE));
-  const machine = describeMachine();
+  const machine = describeMachine(log);
   // First, in a process that has not done anything else yet.
   const memory = memorySteps > 0 ? await measureMemory(recipe, memorySteps) : null;
   if (memory) log(`memory: ${JSON.stringify(memory)}`);

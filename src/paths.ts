@@ -12,6 +12,11 @@ export function packageRoot(): string {
   }
 }
 
+/** The model of whoever names none. */
+export function defaultModelPath(): string {
+  return join(packageRoot(), 'models', 'default.onnx');
+}
+
 /** DEPTHGRAD_CACHE, or depthgrad in the user's cache folder. */
 export function cacheFolder(): string {
   return process.env.DEPTHGRAD_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'depthgrad');

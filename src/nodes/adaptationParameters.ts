@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { changeOptions, checkOptions, defaultOptions, type AdaptationOptions } from '../adaptation/options';
-import { cacheFolder, packageRoot } from '../paths';
+import { cacheFolder, defaultModelPath } from '../paths';
+import { IMAGE_PARAMETERS, imageParameters, type ImageParameters } from './imageParameters';
 import {
   booleanParameter,
   declareParameters,
@@ -8,7 +9,7 @@ import {
   stringParameter,
   type ParameterSpec,
 } from './ros/parameters';
-import type { Reliability, RosNode, RosParameter } from './ros/rclnodejs';
+import type { RosNode, RosParameter } from './ros/rclnodejs';
 
 const { losses } = defaultOptions;
 const LARGEST_COUNT = 1_000_000;
@@ -94,17 +95,7 @@ export const ADAPTATION_PARAMETERS = {
     text: "Rows learned from, from the top, as depth_node's image_rows; 0 is all of them.",
   },
   rectified: { value: false, text: 'The images are rectified: P of camera_info holds, and no distortion.' },
-  image_reliability: {
-    value: 'best_effort',
-    text: 'Quality of service of the image and camera_info subscriptions.',
-    choices: ['best_effort', 'reliable'],
-  },
-  image_queue_depth: {
-    value: 2,
-    integer: true,
-    range: [1, 10],
-    text: 'Images kept by the middleware while the node is busy.',
-  },
+  ...IMAGE_PARAMETERS,
   twist_topic: { value: '', text: "geometry_msgs/TwistStamped of the vehicle's speed; empty: none." },
   odometry_topic: { value: '', text: "nav_msgs/Odometry of the vehicle's speed; empty: none." },
   duty_cycle: {
@@ -213,7 +204,7 @@ export const ADAPTATION_PARAMETERS = {
 } as const satisfies Record<string, ParameterSpec>;
 
 /** Values of adaptation_node's parameters. */
-export interface AdaptationParameters {
+export interface AdaptationParameters extends ImageParameters {
   readonly modelPath: string;
   readonly depthNode: string;
   /** Empty: not signed. */
@@ -225,8 +216,6 @@ export interface AdaptationParameters {
   readonly niceness: number;
   readonly imageRows: number;
   readonly rectified: boolean;
-  readonly imageReliability: Reliability;
-  readonly imageQueueDepth: number;
   /** Empty: none. */
   readonly twistTopic: string;
   readonly odometryTopic: string;
@@ -240,7 +229,7 @@ export function declareAdaptationParameters(node: RosNode): AdaptationParameters
   declareParameters(node, ADAPTATION_PARAMETERS);
   const fullName = `${node.namespace()}/${node.name()}`.replace(/^\/+/, '');
   return {
-    modelPath: stringParameter(node, 'model') || join(packageRoot(), 'models', 'default.onnx'),
+    modelPath: stringParameter(node, 'model') || defaultModelPath(),
     depthNode: stringParameter(node, 'depth_node'),
     privateKeyPath: stringParameter(node, 'private_key'),
     source: { path: stringParameter(node, 'source'), cameraFile: stringParameter(node, 'source_camera') },
@@ -250,8 +239,7 @@ export function declareAdaptationParameters(node: RosNode): AdaptationParameters
     niceness: numberParameter(node, 'niceness'),
     imageRows: numberParameter(node, 'image_rows'),
     rectified: booleanParameter(node, 'rectified'),
-    imageReliability: stringParameter(node, 'image_reliability') as Reliability,
-    imageQueueDepth: numberParameter(node, 'image_queue_depth'),
+    ...imageParameters(node),
     twistTopic: stringParameter(node, 'twist_topic'),
     odometryTopic: stringParameter(node, 'odometry_topic'),
     get savePeriod() {

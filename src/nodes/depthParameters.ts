@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import type { ExecutionProvider } from '../inference/inferenceWorker';
-import { packageRoot } from '../paths';
+import { defaultModelPath } from '../paths';
+import { IMAGE_PARAMETERS, imageParameters, type ImageParameters } from './imageParameters';
 import {
   booleanParameter,
   declareParameters,
@@ -52,17 +52,7 @@ export const DEPTH_PARAMETERS = {
   publish_gradient: { value: true, live: true, text: 'Publish ~/gradient where somebody subscribes.' },
   publish_confidence: { value: true, live: true, text: 'Publish ~/confidence where somebody subscribes.' },
   publish_ego_motion: { value: true, live: true, text: 'Publish ~/ego_motion where somebody subscribes.' },
-  image_reliability: {
-    value: 'best_effort',
-    text: 'Quality of service of the image and camera_info subscriptions.',
-    choices: ['best_effort', 'reliable'],
-  },
-  image_queue_depth: {
-    value: 2,
-    integer: true,
-    range: [1, 10],
-    text: 'Images kept by the middleware while the node is busy.',
-  },
+  ...IMAGE_PARAMETERS,
   publish_reliability: {
     value: 'reliable',
     text: 'Quality of service of the publications.',
@@ -82,7 +72,7 @@ export const DEPTH_PARAMETERS = {
 } as const satisfies Record<string, ParameterSpec>;
 
 /** Values of depth_node's parameters; the live ones are read anew at each access. */
-export interface DepthParameters {
+export interface DepthParameters extends ImageParameters {
   readonly modelPath: string;
   readonly executionProvider: ExecutionProvider;
   readonly threads: number;
@@ -95,8 +85,6 @@ export interface DepthParameters {
   readonly publishGradient: boolean;
   readonly publishConfidence: boolean;
   readonly publishEgoMotion: boolean;
-  readonly imageReliability: Reliability;
-  readonly imageQueueDepth: number;
   readonly publishReliability: Reliability;
   readonly acceptModelUpdates: boolean;
   readonly modelUpdateMaxBytes: number;
@@ -108,7 +96,7 @@ export interface DepthParameters {
 export function declareDepthParameters(node: RosNode): DepthParameters {
   declareParameters(node, DEPTH_PARAMETERS);
   return {
-    modelPath: stringParameter(node, 'model') || join(packageRoot(), 'models', 'default.onnx'),
+    modelPath: stringParameter(node, 'model') || defaultModelPath(),
     executionProvider: stringParameter(node, 'execution_provider') as ExecutionProvider,
     threads: numberParameter(node, 'threads'),
     imageRows: numberParameter(node, 'image_rows'),
@@ -133,8 +121,7 @@ export function declareDepthParameters(node: RosNode): DepthParameters {
     get publishEgoMotion() {
       return booleanParameter(node, 'publish_ego_motion');
     },
-    imageReliability: stringParameter(node, 'image_reliability') as Reliability,
-    imageQueueDepth: numberParameter(node, 'image_queue_depth'),
+    ...imageParameters(node),
     publishReliability: stringParameter(node, 'publish_reliability') as Reliability,
     acceptModelUpdates: booleanParameter(node, 'accept_model_updates'),
     modelUpdateMaxBytes: numberParameter(node, 'model_update_max_bytes'),

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { packageRoot } from '../paths';
+import { defaultModelPath } from '../paths';
 import { declareParameters, numberParameter, stringParameter, type ParameterSpec } from './ros/parameters';
 import type { RosNode } from './ros/rclnodejs';
 
@@ -30,7 +29,7 @@ export function declareModelSenderParameters(node: RosNode): ModelSenderParamete
   declareParameters(node, MODEL_SENDER_PARAMETERS);
   return {
     modelPath: stringParameter(node, 'model'),
-    parentPath: stringParameter(node, 'parent') || join(packageRoot(), 'models', 'default.onnx'),
+    parentPath: stringParameter(node, 'parent') || defaultModelPath(),
     version: numberParameter(node, 'version'),
     privateKeyPath: stringParameter(node, 'private_key'),
     depthNode: stringParameter(node, 'depth_node'),
