@@ -1,12 +1,14 @@
-import { Worker } from 'node:worker_threads';
+import { Worker, type MessagePort } from 'node:worker_threads';
 import type { Graphs } from './graphs';
 import { ModelFileError, readModelFile, type ModelDescription, type ModelFile } from './modelFile';
 import {
   CLOSE,
+  PREPARATION,
   type DepthMaps,
   type EgoMotion,
   type ExecutionProvider,
   type InferRequest,
+  type PrepareRequest,
   type PrimeRequest,
   type ThreadReport,
   type ThreadRequest,
@@ -24,6 +26,15 @@ export interface SessionOptions {
   readonly onWarning?: (text: string) => void;
   /** Gives the start up: it rejects as soon as the thread has ended. */
   readonly signal?: AbortSignal;
+}
+
+export interface StartOptions extends SessionOptions {
+  /** What has been made of the file before; handed over. */
+  readonly graphs?: Graphs;
+  /** Most recent image of the network's size: the first run is on it, and its answer must be finite. Default a black one. */
+  readonly image?: () => Uint8Array | undefined;
+  /** Called with every step of the start, to let each wait for its turn. */
+  readonly turn?: <T>(step: () => Promise<T>) => Promise<T>;
 }
 
 export interface InferenceWorkerOptions extends SessionOptions {
@@ -55,16 +66,15 @@ export class InferenceWorker {
   readonly #thread: Worker;
   #depth: Waiting<Answer> | undefined;
   #motion: Waiting<EgoMotion | undefined> | undefined;
-  #features: Waiting<Float32Array | undefined> | undefined;
-  #primed: Waiting<void> | undefined;
+  #primed: Waiting<number> | undefined;
   #ended: Error | undefined;
   #exited = false;
 
-  private constructor(thread: Worker, model: ModelDescription, ready: Ready) {
+  private constructor(thread: Worker, model: ModelDescription, prepared: Prepared) {
     this.#thread = thread;
     this.model = model;
-    this.executionProvider = ready.executionProvider;
-    this.featuresDigest = ready.featuresDigest;
+    this.executionProvider = prepared.executionProvider;
+    this.featuresDigest = prepared.featuresDigest;
     thread.on('message', (message: ThreadReport) => this.#receive(message));
     thread.on('error', (error) => this.#end(error));
     thread.on('exit', (code) => {
@@ -79,59 +89,37 @@ export class InferenceWorker {
   }
 
   /** As `start`, with a model that has been read and checked before. */
-  static async startWith(file: ModelFile, options: SessionOptions = {}): Promise<InferenceWorker> {
-    const worker = await InferenceWorker.load(file, undefined, options);
-    try {
-      await worker.warmUp();
-      options.signal?.throwIfAborted();
-      return worker;
-    } catch (error) {
-      await worker.close();
-      throw error;
-    }
-  }
-
-  /** As `startWith`, without a first run: that is `warmUp`. Graphs that were made of the file before are handed over. */
-  static async load(
-    file: ModelFile,
-    graphs: Graphs | undefined,
-    options: SessionOptions = {},
-  ): Promise<InferenceWorker> {
+  static async startWith(file: ModelFile, options: StartOptions = {}): Promise<InferenceWorker> {
     const { executionProvider = 'cpu', threads = 2, onWarning = () => undefined, signal } = options;
+    const { graphs, image, turn = (step) => step() } = options;
     signal?.throwIfAborted();
-    const stop = new SharedArrayBuffer(4);
-    const start: ThreadStart = {
+    const workerData: ThreadStart = {
       modelPath: file.path,
       model: graphs ?? file.bytes,
       description: file.description,
       executionProvider,
       threads,
-      stop,
     };
-    const thread = new Worker(threadFile('inferenceThread'), {
-      workerData: start,
-      // the graphs are for this thread only, and a copy of them would hold a frame up
-      transferList: [graphs?.depth, graphs?.motion].flatMap((bytes) => (bytes ? [bytes.buffer as ArrayBuffer] : [])),
-    });
-    const giveUp = (): void => void Atomics.store(new Int32Array(stop), 0, 1);
-    signal?.addEventListener('abort', giveUp);
-    const ready = await new Promise<Ready>((resolve, reject) => {
-      thread.on('message', (message: ThreadReport) => {
-        if (message.kind === 'warning') onWarning(message.text);
-        else if (message.kind === 'ready') resolve(message);
-        else if (message.kind === 'failed') reject(new ModelFileError(message.text));
-      });
-      thread.once('error', reject);
-      thread.once('exit', (code) =>
-        reject(new Error(`the inference thread ended while loading ${file.path} (exit code ${code})`)),
-      );
-    })
-      .catch(async (error: Error) => {
-        await thread.terminate();
-        throw error;
-      })
-      .finally(() => signal?.removeEventListener('abort', giveUp));
-    return new InferenceWorker(thread, file.description, ready);
+    // The graphs are for this thread only, and a copy of them would hold a frame up.
+    const transferList = [graphs?.depth, graphs?.motion].flatMap((bytes) =>
+      bytes ? [bytes.buffer as ArrayBuffer] : [],
+    );
+    const thread = new Worker(threadFile('inferenceThread'), { workerData, transferList });
+    const starting = new Starting(thread, onWarning);
+    try {
+      let prepared: Prepared | undefined;
+      for (const step of PREPARATION) {
+        prepared = await turn(() =>
+          starting.prepare({ kind: 'prepare', step, image: step === 'depth run' ? image?.() : undefined }),
+        );
+        signal?.throwIfAborted();
+      }
+      starting.end();
+      return new InferenceWorker(thread, file.description, prepared!);
+    } catch (error) {
+      await starting.giveUp();
+      throw error;
+    }
   }
 
   /** True once the thread is closed or gone: no later call of infer can succeed. */
@@ -152,37 +140,26 @@ export class InferenceWorker {
     });
   }
 
-  /** A copy of the features that the next frame would be compared with, float32 [h/8][w/8][C]; undefined where it would be with none. */
-  features(): Promise<Float32Array | undefined> {
-    if (this.#ended) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => {
-      this.#features = { resolve, reject };
-      this.#post({ kind: 'features' });
-    });
+  /** Sends a copy of the features that the next frame would be compared with, after the run in work, to the port of `prime` of another worker. */
+  sendFeatures(port: MessagePort): void {
+    this.#post({ kind: 'features', port }, [port]);
   }
 
   /**
-   * Sets what the next frame is compared with: the features of a model that agrees in `featuresDigest`, or those computed here of an image of the
-   * network's size, or nothing. Rejects where the network's answer for the image is not finite.
+   * Sets what the next frame is compared with: the features that come from the port, of a model that agrees in `featuresDigest`; or those computed here
+   * of an image of the network's size; or nothing. A frame may be given at once, it waits. Rejects where the network's answer for the image is not finite.
+   *
+   * @returns how long it took, ms
    */
-  prime(what: Omit<PrimeRequest, 'kind'>): Promise<void> {
+  prime({ port, image }: Omit<PrimeRequest, 'kind'>): Promise<number> {
     if (this.#ended) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#primed = { resolve, reject };
-      this.#post({ kind: 'prime', ...what });
+      this.#post({ kind: 'prime', port, image }, port ? [port] : []);
     });
   }
 
-  /** A run for nobody, on an image of the network's size where there is one. Rejects where the network's answer for it is not finite. */
-  warmUp(image?: Uint8Array): Promise<void> {
-    if (this.#ended) return Promise.reject(this.#ended);
-    return new Promise((resolve, reject) => {
-      this.#primed = { resolve, reject };
-      this.#post({ kind: 'warm up', image });
-    });
-  }
-
-  #post(request: ThreadRequest, transfer: ArrayBuffer[] = []): void {
+  #post(request: ThreadRequest, transfer: (ArrayBuffer | MessagePort)[] = []): void {
     this.#thread.postMessage(request, transfer);
   }
 
@@ -209,10 +186,8 @@ export class InferenceWorker {
       motion?.resolve(message.motion);
     } else if (message.kind === 'motion failed') {
       motion?.reject(new Error(message.text));
-    } else if (message.kind === 'features') {
-      this.#features?.resolve(message.features);
     } else if (message.kind === 'primed') {
-      this.#primed?.resolve();
+      this.#primed?.resolve(message.milliseconds);
     } else if (message.kind === 'prime failed') {
       this.#primed?.reject(new Error(message.text));
     }
@@ -222,7 +197,6 @@ export class InferenceWorker {
     this.#ended ??= reason;
     this.#depth?.reject(this.#ended);
     this.#motion?.reject(this.#ended);
-    this.#features?.reject(this.#ended);
     this.#primed?.reject(this.#ended);
     this.#depth = undefined;
   }
@@ -233,7 +207,52 @@ interface Waiting<T> {
   reject: (error: Error) => void;
 }
 
-type Ready = Extract<ThreadReport, { kind: 'ready' }>;
+type Prepared = Extract<ThreadReport, { kind: 'prepared' }>;
+
+/** A thread before its first frame. */
+class Starting {
+  readonly #thread: Worker;
+  readonly #exited: Promise<void>;
+  readonly #onWarning: (text: string) => void;
+  #step: Waiting<Prepared> | undefined;
+
+  constructor(thread: Worker, onWarning: (text: string) => void) {
+    this.#thread = thread;
+    this.#onWarning = onWarning;
+    this.#exited = new Promise((resolve) => thread.once('exit', () => resolve()));
+    thread.on('message', this.#receive);
+    thread.on('error', this.#fail);
+    thread.on('exit', this.#exit);
+  }
+
+  prepare(request: PrepareRequest): Promise<Prepared> {
+    return new Promise((resolve, reject) => {
+      this.#step = { resolve, reject };
+      this.#thread.postMessage(request);
+    });
+  }
+
+  async giveUp(): Promise<void> {
+    this.#thread.postMessage(CLOSE);
+    await this.#exited;
+  }
+
+  /** The thread is listened to by somebody else from now on. */
+  end(): void {
+    this.#thread.off('message', this.#receive).off('error', this.#fail).off('exit', this.#exit);
+  }
+
+  readonly #receive = (message: ThreadReport): void => {
+    if (message.kind === 'warning') this.#onWarning(message.text);
+    else if (message.kind === 'prepared') this.#step?.resolve(message);
+    else if (message.kind === 'prepare failed') this.#step?.reject(new ModelFileError(message.text));
+  };
+
+  readonly #fail = (error: Error): void => this.#step?.reject(error);
+
+  readonly #exit = (code: number): void =>
+    this.#step?.reject(new Error(`the inference thread ended while it began (exit code ${code})`));
+}
 
 export interface Answer {
   readonly maps: DepthMaps;

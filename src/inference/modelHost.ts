@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import {
   InferenceWorker,
   type Answer,
@@ -36,6 +37,15 @@ export interface UpdateOutcome {
   readonly swapMilliseconds: number;
 }
 
+/** Before each turn of an update: frames it keeps waiting come at 10 to 30 a second. */
+const REST_MS = 100;
+const CLOSE_AFTER_MS = 500;
+
+interface Swapped {
+  /** Settles when the new model knows the frame before: after how many ms. */
+  readonly primed: Promise<number>;
+}
+
 interface HeldModel {
   readonly file: ModelFile;
   readonly version: number;
@@ -64,6 +74,8 @@ export class ModelHost {
   #swapMilliseconds = 0;
   /** The most recent frame, for warm-ups; undefined before the first. */
   #lastImage: Uint8Array | undefined;
+  /** Replaced, and not closed yet. */
+  readonly #leaving = new Set<InferenceWorker>();
   readonly #closing = new AbortController();
   #frameOrSwap: Promise<unknown> = Promise.resolve();
   #update: Promise<unknown> = Promise.resolve();
@@ -140,7 +152,7 @@ export class ModelHost {
   async close(): Promise<void> {
     this.#closing.abort();
     const closeHeld = (): Promise<unknown> =>
-      Promise.all([this.#running.worker.close(), this.#previous?.worker.close()]);
+      Promise.all([this.#running.worker, this.#previous?.worker, ...this.#leaving].map((worker) => worker?.close()));
     await closeHeld();
     await this.#update;
     await closeHeld(); // a swap may have been at its end
@@ -172,7 +184,8 @@ export class ModelHost {
     checkAnnouncement(update, { runningSha256, factorySha256, lastVersion: this.#lastVersion, maxBytes, publicKey });
     const next = update.kind === 'held' ? await this.#held(update) : await this.#unpack(update);
     try {
-      await this.#alone(() => this.#swap(next));
+      const { primed } = await this.#alone(() => this.#swap(next));
+      this.#swapMilliseconds = await primed;
     } catch (error) {
       if (next.worker !== this.#previous?.worker) await next.worker.close();
       throw error;
@@ -205,34 +218,50 @@ export class ModelHost {
     });
     if ('refusal' in report) throw new ModelUpdateError(report.refusal);
     const { file, graphs } = report;
-    const worker = await InferenceWorker.load(file, graphs, { ...this.#options, signal: this.#closing.signal });
-    try {
-      await this.#alone(() => worker.warmUp(this.#lastImage));
-    } catch (error) {
-      await worker.close();
-      throw error;
-    }
+    const worker = await InferenceWorker.startWith(file, {
+      ...this.#options,
+      signal: this.#closing.signal,
+      graphs,
+      image: () => this.#lastImage,
+      // Elsewhere a session may take seconds to open, and does not keep the CPU from the running one.
+      ...(this.executionProvider === 'cpu' && { turn: (step) => this.#rested(step) }),
+    });
     return { file, version, worker };
   }
 
   /** Between two frames. The frame before is known to the next model by its own features: computed anew where its encoder is another one. */
-  async #swap(next: HeldModel): Promise<void> {
+  async #swap(next: HeldModel): Promise<Swapped> {
     this.#closing.signal.throwIfAborted();
-    const startedMs = performance.now();
     const from = this.#running;
-    if (next.worker === from.worker) {
-      this.#running = next; // gone back to by itself meanwhile
-      return;
+    let primed = Promise.resolve(0);
+    if (next.worker !== from.worker) {
+      // else it was gone back to meanwhile
+      if (from.worker.featuresDigest === next.worker.featuresDigest) {
+        const { port1, port2 } = new MessageChannel();
+        from.worker.sendFeatures(port1);
+        primed = next.worker.prime({ port: port2 }); // the next frame waits for it in the new model's thread
+        primed.catch(() => undefined);
+      } else primed = Promise.resolve(await next.worker.prime({ image: this.#lastImage }));
+      this.#leaveLater(this.#previous?.worker, next.worker);
+      this.#previous = from;
     }
-    const features = await from.worker.features();
-    if (!features) await next.worker.prime({});
-    else if (from.worker.featuresDigest === next.worker.featuresDigest) await next.worker.prime({ features });
-    else await next.worker.prime({ image: this.#lastImage });
-    const dropped = this.#previous;
     this.#running = next;
-    this.#previous = from;
-    this.#swapMilliseconds = performance.now() - startedMs;
-    if (dropped && dropped.worker !== next.worker) void dropped.worker.close();
+    return { primed };
+  }
+
+  /** Closing takes a turn of its own, not that of the first frame behind the swap. */
+  #leaveLater(worker: InferenceWorker | undefined, next: InferenceWorker): void {
+    if (!worker || worker === next) return;
+    this.#leaving.add(worker);
+    setTimeout(() => {
+      void this.#alone(() => worker.close()).then(() => this.#leaving.delete(worker));
+    }, CLOSE_AFTER_MS);
+  }
+
+  /** A turn between two frames, after those that the turn before kept waiting have been caught up with. */
+  async #rested<T>(work: () => Promise<T>): Promise<T> {
+    await sleep(REST_MS);
+    return this.#alone(work);
   }
 
   /** Frames and swaps, one at a time. */

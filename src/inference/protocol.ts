@@ -1,4 +1,5 @@
 /** Messages between InferenceWorker (any thread) and inferenceThread (the thread that owns the onnxruntime session). */
+import type { MessagePort } from 'node:worker_threads';
 import type { Graphs } from './graphs';
 import type { ModelDescription } from './modelFile';
 
@@ -12,8 +13,19 @@ export interface ThreadStart {
   readonly description: ModelDescription;
   readonly executionProvider: ExecutionProvider;
   readonly threads: number;
-  /** One int32, 1 once the thread is to end; read where messages are not: while it loads the model. */
-  readonly stop: SharedArrayBuffer;
+}
+
+/**
+ * A new thread's work before its first frame, a step at a time and in this order: beside a running model every step takes a turn between two frames,
+ * for one more busy thread makes a run three times as long. A run allocates the first time and is several times slower: these are for nobody.
+ */
+export const PREPARATION = ['depth session', 'motion session', 'depth run', 'motion run'] as const;
+
+export interface PrepareRequest {
+  readonly kind: 'prepare';
+  readonly step: (typeof PREPARATION)[number];
+  /** For the depth run: uint8 [height][width][3] rgb, the answer for it must be finite; black where there is none. */
+  readonly image?: Uint8Array;
 }
 
 /** Ends the thread after the run in work. Worker.terminate() in the middle of native code aborts the whole process. */
@@ -30,31 +42,25 @@ export interface InferRequest {
   readonly intrinsics?: readonly [number, number, number, number];
 }
 
-/** Asks for a copy of the features that the next frame would be compared with. */
+/** Asks for a copy of the features that the next frame would be compared with, or undefined where that is none: sent to the port. */
 export interface FeaturesRequest {
   readonly kind: 'features';
+  readonly port: MessagePort;
 }
 
 /**
- * Sets what the next frame is compared with: the given features, those that the network itself computes of an image, or, with neither, nothing.
+ * Sets what the next frame is compared with: what comes from the port, once it is there, or what the network itself computes of an image, whose answer must be
+ * finite, or, with neither, nothing.
  */
 export interface PrimeRequest {
   readonly kind: 'prime';
-  /** float32 [h/8][w/8][C] */
-  readonly features?: Float32Array;
+  readonly port?: MessagePort;
   /** uint8 [height][width][3] rgb */
   readonly image?: Uint8Array;
 }
 
-/** The first run allocates and is several times slower: this one is for nobody. Answered as a PrimeRequest; a given image's answer must be finite. */
-export interface WarmUpRequest {
-  readonly kind: 'warm up';
-  /** uint8 [height][width][3] rgb; black where there is none */
-  readonly image?: Uint8Array;
-}
-
 export type ThreadRequest =
-  ({ readonly kind: 'infer' } & InferRequest) | FeaturesRequest | PrimeRequest | WarmUpRequest;
+  ({ readonly kind: 'infer' } & InferRequest) | PrepareRequest | FeaturesRequest | PrimeRequest;
 
 /** The first half of the network's answer for one frame, float32; shapes as in the graph contract without the leading 1. */
 export interface DepthMaps {
@@ -79,15 +85,13 @@ export interface EgoMotion {
 
 export type ThreadReport =
   | { readonly kind: 'warning'; readonly text: string }
-  | { readonly kind: 'ready'; readonly executionProvider: ExecutionProvider; readonly featuresDigest: string }
-  | { readonly kind: 'failed'; readonly text: string }
+  | { readonly kind: 'prepared'; readonly executionProvider: ExecutionProvider; readonly featuresDigest: string }
+  | { readonly kind: 'prepare failed'; readonly text: string }
   | { readonly kind: 'depth'; readonly image: Uint8Array; readonly maps: DepthMaps }
   | { readonly kind: 'depth failed'; readonly image: Uint8Array; readonly text: string }
   /** Follows every 'depth'; without a motion where none was wanted or there was no frame before. */
   | { readonly kind: 'motion'; readonly motion: EgoMotion | undefined }
   | { readonly kind: 'motion failed'; readonly text: string }
-  /** Answers a FeaturesRequest; without features where the next frame would be compared with nothing. */
-  | { readonly kind: 'features'; readonly features: Float32Array | undefined }
-  /** Answers a PrimeRequest or a WarmUpRequest. */
-  | { readonly kind: 'primed' }
+  /** Answers a PrimeRequest: how long it took. */
+  | { readonly kind: 'primed'; readonly milliseconds: number }
   | { readonly kind: 'prime failed'; readonly text: string };
