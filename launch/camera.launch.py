@@ -66,7 +66,8 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'adaptation_source',
             default_value='',
-            description='Drives the model was trained on, for adaptation:=true; the default are the sample drives.',
+            description='Drives the model was trained on, for adaptation:=true; by default those of params_file, else the '
+            'sample drives.',
         ),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
         DeclareLaunchArgument(
@@ -141,16 +142,22 @@ def generate_launch_description():
         ],
         condition=IfCondition(LaunchConfiguration('rviz')),
     )
-    adaptation_node = Node(
-        package='depthgrad',
-        executable='adaptation_node',
-        namespace=namespace,
-        output='screen',
-        parameters=[
-            params_file,
-            {'model': text('model'), 'source': text('adaptation_source'), 'use_sim_time': use_sim_time},
-        ],
-        remappings=[('image', image), ('camera_info', camera_info)],
-        condition=IfCondition(LaunchConfiguration('adaptation')),
-    )
-    return LaunchDescription([*arguments, *environment, v4l2_camera, replay_node, depth_node, adaptation_node, rviz])
+
+    def adaptation_node(source, comparison):  # a source that is not given leaves the one of params_file
+        wanted = ["'", LaunchConfiguration('adaptation'), "'.lower() in ('true', '1') and "]
+        given = ["'", LaunchConfiguration('adaptation_source'), f"' {comparison} ''"]
+        return Node(
+            package='depthgrad',
+            executable='adaptation_node',
+            namespace=namespace,
+            output='screen',
+            parameters=[params_file, {'model': text('model'), 'use_sim_time': use_sim_time, **source}],
+            remappings=[('image', image), ('camera_info', camera_info)],
+            condition=IfCondition(PythonExpression([*wanted, *given])),
+        )
+
+    adaptation = [
+        adaptation_node({}, '=='),
+        adaptation_node({'source': text('adaptation_source')}, '!='),
+    ]
+    return LaunchDescription([*arguments, *environment, v4l2_camera, replay_node, depth_node, *adaptation, rviz])

@@ -66,7 +66,7 @@ export function anchorTerms(answers: readonly ReferenceAnswer[], held: number, m
     compute(outputs, { motion }) {
       const means = tf.mean(outputs.fused, [1, 2, 3]);
       const targets = Array.from(means.dataSync<'float32'>(), (mean, b) => {
-        const missing = metric && motion ? missingScale(outputs, motion, b) : undefined;
+        const missing = metric && motion ? correction(outputs, motion, b) : undefined;
         return missing === undefined ? answers[b].mean : mean + missing;
       });
       const difference = tf.mean(tf.sub(means, tf.tensor1d(targets)));
@@ -76,16 +76,18 @@ export function anchorTerms(answers: readonly ReferenceAnswer[], held: number, m
   return [referenceDepth, scaleAnchor];
 }
 
-/** ln of the aligned way over the driven one: what log-disparity must rise by to be metric; undefined where the way is too short. */
-function missingScale(
-  { aligned }: TrainingOutputs,
+/** ln of the aligned way over the driven one, both in metres: what log-disparity must rise by to be metric; undefined where the way is too short to say. */
+export function missingScale(aligned: number, driven: number): number | undefined {
+  return driven >= LEAST_WAY && aligned > 1e-3 ? Math.log(aligned / driven) : undefined;
+}
+
+function correction(
+  outputs: TrainingOutputs,
   { speed, sincePrevious }: { speed: Float32Array; sincePrevious: Float32Array },
   b: number,
 ): number | undefined {
-  const poses = aligned?.poseFromPrevious.dataSync<'float32'>();
-  const driven = speed[b] * sincePrevious[b];
-  const estimated = poses ? Math.hypot(...poses.subarray(6 * b, 6 * b + 3)) : 0;
-  if (!(driven >= LEAST_WAY) || !(estimated > 1e-3)) return undefined;
-  const missing = Math.log(estimated / driven);
-  return Math.max(-LARGEST_CORRECTION, Math.min(LARGEST_CORRECTION, missing));
+  const poses = outputs.aligned?.poseFromPrevious.dataSync<'float32'>();
+  const aligned = poses ? Math.hypot(...poses.subarray(6 * b, 6 * b + 3)) : 0;
+  const missing = missingScale(aligned, speed[b] * sincePrevious[b]);
+  return missing && Math.max(-LARGEST_CORRECTION, Math.min(LARGEST_CORRECTION, missing));
 }

@@ -100,6 +100,8 @@ export class FrameGate {
   readonly skipped: Record<SkipReason, number>;
   #window: Measured[] = [];
   #lastStamp?: number;
+  /** Of the last frame that could be used. */
+  #lastUsable?: number;
   #sharpness: number[] = [];
   /** Blurred frames without another between them. */
   #blurred = 0;
@@ -123,6 +125,7 @@ export class FrameGate {
     // A scene of less detail (fog, a wall) would otherwise be blurred for good.
     if (this.#blurred > SHARPNESS_MEMORY) this.#sharpness = [];
     if (unusable) return this.#skip(unusable);
+    this.#lastUsable = frame.stamp;
     const measured = { frame, blocks: look.blocks };
     const last = this.#window[this.#window.length - 1];
     if (!last) {
@@ -155,7 +158,8 @@ export class FrameGate {
 
   #broken({ stamp, intrinsics }: ShrunkFrame, before: number, options: AdaptationOptions): SkipReason | undefined {
     if (stamp <= before) return 'clock';
-    if (stamp - before > options.maxGap) return 'gap';
+    // Frames on both sides of a tunnel are no neighbours either.
+    if (stamp - Math.min(before, this.#lastUsable ?? before) > options.maxGap) return 'gap';
     const known = this.#window[0]?.frame.intrinsics;
     const sides = ['fx', 'fy', 'cx', 'cy'] as const;
     return known && sides.some((side) => Math.abs(known[side] - intrinsics[side]) > 1e-3) ? 'camera' : undefined;

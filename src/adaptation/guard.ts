@@ -52,8 +52,8 @@ export function violations(judged: Judged, reference: Judged, bands: Bands): str
 function scaleViolation(own: Figures, frozen: Figures, { metric, scaleBand }: Bands): string | undefined {
   const [known, before] = [own.metricScale, frozen.metricScale];
   if (metric && known !== undefined && before !== undefined) {
-    // Where the reference's scale was wrong, coming nearer to the odometry's is no fault.
-    return Math.abs(known) > Math.max(scaleBand, Math.abs(before))
+    // Where the reference's scale is wrong, coming nearer to the odometry's is no fault.
+    return Math.abs(known) > Math.abs(before) + scaleBand
       ? `is off the odometry's by a factor of ${Math.exp(Math.abs(known)).toFixed(2)}`
       : undefined;
   }

@@ -33,7 +33,7 @@ export function learnStep(
   const weights = Object.fromEntries(Object.entries(options.losses).filter(([, weight]) => weight > 0));
   const random = new Random(stepState(seed, number));
   const draw = (kind: 'place' | 'source', count: number): KeptTriplet[] => {
-    const kept = buffer.of(kind);
+    const kept = buffer.of(kind).filter((one) => one !== online); // which is in the batch already
     return kept.length === 0 ? [] : Array.from({ length: count }, () => kept[random.integer(kept.length)]);
   };
   const place = draw('place', replayPlace);

@@ -9,7 +9,7 @@
  * learner.step();
  */
 import { EventEmitter } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AreaResizer, RGB8 } from '../geometry/areaResize';
 import { scaleIntrinsics } from '../geometry/camera';
@@ -52,7 +52,7 @@ export interface LearnerOptions extends Partial<AdaptationOptions> {
 interface Candidate {
   readonly weights: Weights;
   /** Triplets of the place that were judged by when it was put aside. */
-  readonly known: ReadonlySet<KeptTriplet>;
+  readonly known: WeakSet<KeptTriplet>;
 }
 
 export class Learner extends EventEmitter<LearnerEvents> {
@@ -130,7 +130,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
     for (const triplet of sourceTriplets(drives, 'judged', judgedSource, { height, width, minMotion }))
       this.#buffer.add('judged-source', keepJudged(this.#reference, triplet, 'source'));
     for (const triplet of sourceTriplets(drives, 'replayed', room, { height, width, minMotion }))
-      this.#buffer.add('source', keepTriplet(this.#reference, triplet));
+      if (!this.#buffer.add('source', keepTriplet(this.#reference, triplet))) break;
     return this.#buffer.count('source');
   }
 
@@ -170,12 +170,15 @@ export class Learner extends EventEmitter<LearnerEvents> {
     const started = performance.now();
     if (this.#counts.pausedBecause !== undefined || started < this.#restUntil || this.#missing()) return undefined;
     this.#judging ??= this.#dueJudgement();
+    const { taken } = this.#counts;
     const report = this.#judging ? this.#judgePart(this.#judging) : this.#learn();
-    if (!report) return undefined;
+    // Taking in a triplet that will be judged by is work, too.
+    if (!report && this.#counts.taken === taken) return undefined;
     const milliseconds = performance.now() - started;
-    this.#milliseconds = milliseconds;
     const { dutyCycle, stepPeriod } = this.#options;
     this.#restUntil = started + Math.max(milliseconds / dutyCycle, 1000 * stepPeriod);
+    if (!report) return undefined;
+    this.#milliseconds = milliseconds;
     return { step: this.#counts.step, state: this.#state, milliseconds, ...report };
   }
 
@@ -257,7 +260,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
   }
 
   /**
-   * Goes on from what an earlier process kept in the folder. A damaged state, or one of another model, is named in a warning and left alone.
+   * Goes on from what an earlier process kept in the folder. A damaged state, or one of another model, is named in a warning and put aside.
    *
    * @returns whether there was a state
    */
@@ -277,7 +280,12 @@ export class Learner extends EventEmitter<LearnerEvents> {
       this.#judgedAt = this.#counts.step;
       return true;
     } catch (error) {
-      this.emit('warning', { message: `${(error as Error).message}; adaptation starts from the model anew` });
+      const aside = `${path}.old`;
+      const { message } = error as Error;
+      this.emit('warning', {
+        message: `${message}; adaptation starts from the model anew, that state becomes ${aside}`,
+      });
+      renameSync(path, aside);
       return false;
     }
   }
@@ -339,7 +347,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
     const place = this.#buffer.of('judged-place');
     if (!this.#candidate && this.#counts.step - this.#judgedAt >= judgeEvery) {
       const weights = new Map(this.#adam.slots.map(({ name, average }) => [name, average.slice()]));
-      this.#candidate = { weights, known: new Set(place) };
+      this.#candidate = { weights, known: new WeakSet(place) };
     }
     if (!this.#candidate) return undefined;
     const { weights, known } = this.#candidate;
@@ -381,9 +389,13 @@ export class Learner extends EventEmitter<LearnerEvents> {
     this.#forgetCandidate();
     this.#counts.rolledBack++;
     this.#counts.streak++;
+    const { streak } = this.#counts;
+    const pause =
+      streak >= this.#options.maxRollbacks
+        ? `rolled back ${streak} times without a promotion, the last time because ${reason}`
+        : undefined;
+    this.#counts.pausedBecause = pause; // before anybody hears of it and saves
     this.emit('rolledBack', { reason, update });
-    if (this.#counts.streak < this.#options.maxRollbacks) return;
-    this.#counts.pausedBecause = `rolled back ${this.#counts.streak} times without a promotion, the last time because ${reason}`;
-    this.emit('paused', { reason: this.#counts.pausedBecause });
+    if (pause !== undefined) this.emit('paused', { reason: pause });
   }
 }

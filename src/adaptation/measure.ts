@@ -7,7 +7,7 @@ import { sample, targetToSource, workspacesFor } from '../training/losses/photom
 import { photometricErrorInto, warpIntoTarget } from '../training/losses/photometricKernel';
 import type { TrainedNetwork } from '../training/networks/trainedNetwork';
 import { batchOf } from './adaptedNetwork';
-import type { ReferenceAnswer } from './anchors';
+import { missingScale, type ReferenceAnswer } from './anchors';
 import type { Triplet } from './frame';
 
 /** Of one triplet, or means over several. */
@@ -84,7 +84,7 @@ export function measureTriplet(
     const figures: Figures = {
       ...unmaskedError(batch, logDisparity, [poses[0], poses[1]]),
       scale: reference ? median(logDisparity.map((u, i) => u - reference.logDisparity[i])) : 0,
-      metricScale: motion && Math.log(way / (motion.speed * motion.sincePrevious)),
+      metricScale: motion && missingScale(way, motion.speed * motion.sincePrevious),
       inconsistency: inconsistencyOf(outputs),
     };
     return { figures, logDisparity };

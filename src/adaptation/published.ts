@@ -72,8 +72,8 @@ export class PublishedModel {
   }
 
   restore(weights: Weights, { base, version, sha256, parent }: Published): void {
-    this.#weights = weights;
     this.#facts = { base, version, sha256, parent };
+    this.#weights = this.isReference ? this.reference : weights;
   }
 
   #export(version: string, parentSha256: string): Uint8Array {

@@ -4,7 +4,7 @@
  * Of the place, what differs is kept (CL-SLAM, Vödisch et al. 2022): a triplet too similar to a kept one is not, and where there is no room the one
  * that is most like another goes.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Triplet } from './frame';
 import { readTriplet, writeTriplet } from './tripletFile';
@@ -106,8 +106,9 @@ export class ReplayBuffer<S extends Sample> {
     this.#stored.sort((a, b) => a.number - b.number);
   }
 
-  /** Keeps a sample while there is room. @returns whether there was */
+  /** Keeps a sample where there is room; frames of the place make room for it. @returns whether there was */
   add(kind: SampleKind, sample: S): boolean {
+    this.#makeRoom(sample.bytes);
     if (this.#bytes + sample.bytes > this.limit) return false;
     const stored = { kind, number: this.#next++, sample };
     this.#stored.push(stored);
@@ -121,15 +122,13 @@ export class ReplayBuffer<S extends Sample> {
     const kept = this.#stored.filter(({ kind }) => kind === 'place');
     const similar = kept.some((one) => cosine(one.sample.descriptor, sample.descriptor) > maxSimilarity);
     if (similar) return false;
-    this.#makeRoom(sample.bytes);
     return this.add('place', sample);
   }
 
-  /** Keeps a sample in place of the kind's oldest, where there are `count` of them already; frames of the place make room for it. */
+  /** Keeps a sample in place of the kind's oldest, where there are `count` of them already. */
   addInTurn(kind: SampleKind, sample: S, count: number): boolean {
     const ofKind = this.#stored.filter((one) => one.kind === kind);
     if (ofKind.length >= count) this.#drop(ofKind[0]);
-    this.#makeRoom(sample.bytes);
     return this.add(kind, sample);
   }
 
@@ -167,7 +166,11 @@ export class ReplayBuffer<S extends Sample> {
     this.#stored = this.#stored.filter((one) => one !== stored);
     this.#bytes -= stored.sample.bytes;
     const path = this.#path(stored);
-    if (path !== undefined && existsSync(path)) rmSync(path);
+    try {
+      if (path !== undefined) rmSync(path, { force: true });
+    } catch (error) {
+      this.options.onWarning((error as Error).message); // of a disk that has become read-only
+    }
   }
 }
 

@@ -103,7 +103,7 @@ export async function runTwin(
   target: FrameSequence,
   { stepsPerFrame = 1, measureEvery = 2, sourceTriplets: sourceCount = 40, onFrame, onWarning, ...given }: TwinOptions,
 ): Promise<TwinResult> {
-  const learner = new Learner(onnx, given);
+  const learner = new Learner(onnx, { ...given, dutyCycle: 1, stepPeriod: 0 }); // no clock decides anything
   try {
     const { options, metadata } = learner;
     const judgements: TwinReport['judgements'] = [];

@@ -90,14 +90,16 @@ export interface UpdateRules {
   readonly publicKey?: KeyObject;
 }
 
+/** Throws ModelUpdateError where the data has too many bytes. */
+export function checkSize(bytes: number, maxBytes: number): void {
+  if (bytes >= maxBytes)
+    throw new ModelUpdateError(`data has ${bytes} bytes, the limit (model_update_max_bytes) is ${maxBytes}`);
+}
+
 /** Everything that can be said without touching the data. Throws ModelUpdateError. */
 export function checkAnnouncement(update: ModelUpdate, rules: UpdateRules): void {
   const { data, version, sha256, parentSha256 } = update;
-  if (data.length >= rules.maxBytes) {
-    throw new ModelUpdateError(
-      `data has ${data.length} bytes, the limit (model_update_max_bytes) is ${rules.maxBytes}`,
-    );
-  }
+  checkSize(data.length, rules.maxBytes);
   for (const [field, value] of Object.entries({ sha256, parent_sha256: parentSha256 })) {
     if (!/^[0-9a-f]{64}$/.test(value)) throw new ModelUpdateError(`${field} is not 64 hexadecimal digits`);
   }

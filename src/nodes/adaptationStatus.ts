@@ -40,7 +40,7 @@ function stateOf({ thread, fault }: AdaptationPicture): { state: AdaptationState
   if (!thread) return { state: 'starting', reason: 'reads model, buffer and source drives' };
   if (!thread.enabled) return { state: 'disabled', reason: 'switched off; ~/enable switches it on' };
   const { state, reason = '' } = thread.learner;
-  return { state, reason: state === 'waiting' ? (thread.sourceFault ?? reason) : reason };
+  return { state, reason: state === 'paused' ? reason : (thread.sourceFault ?? reason) };
 }
 
 export function writeAdaptationStatus(cdr: CdrWriter, stamp: Time, picture: AdaptationPicture): CdrWriter {
@@ -94,7 +94,8 @@ export function adaptationDiagnostics(node: string, picture: AdaptationPicture):
     message: string,
     values: Record<string, string>,
   ): DiagnosticStatus => ({ level, name: `${node}: ${part}`, message, hardwareId, values });
-  const troubled = { waiting: LEVEL.warn, paused: LEVEL.warn, failed: LEVEL.error }[state as string] ?? LEVEL.ok;
+  const trouble = { waiting: LEVEL.warn, paused: LEVEL.warn, failed: LEVEL.error }[state as string];
+  const troubled = trouble ?? (thread?.enabled && thread.sourceFault ? LEVEL.warn : LEVEL.ok);
   const learner = thread?.learner;
   const storageFault = thread?.storageFault ?? handOver.storageFault;
   const jumped = streamFault?.includes('header.stamp') ? ` (stamps: by ${stream.jumpedBack.toFixed(3)} s)` : '';

@@ -8,7 +8,8 @@ import type { AdaptationReport, AdaptationRequest, AdaptationThreadData, Control
 
 /** How long it sleeps where there is nothing to do; what comes in wakes it. */
 const IDLE_MS = 50;
-/** Names the drives whose frames the buffer holds. */
+const NEVER = -1;
+/** Names the drives whose frames the buffer holds, and the room they had. */
 const SOURCE_FILE = 'source.txt';
 
 const data = workerData as AdaptationThreadData;
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
       storageFault = undefined;
     } catch (error) {
       storageFault = (error as Error).message;
+      savedStep = NEVER; // again after savePeriod
       say({ kind: 'note', level: 'warn', text: storageFault });
     }
     return storageFault;
@@ -40,7 +42,10 @@ async function main(): Promise<void> {
     if (message.startsWith('cannot write')) storageFault = message;
     say({ kind: 'note', level: 'warn', text: message });
   });
-  learner.on('paused', ({ reason }) => say({ kind: 'note', level: 'warn', text: `adaptation pauses: ${reason}` }));
+  learner.on('paused', ({ reason }) => {
+    save();
+    say({ kind: 'note', level: 'warn', text: `adaptation pauses: ${reason}` });
+  });
   // The state is written first: a learner killed after that knows what the depth node runs.
   learner.on('promoted', (update) => {
     save();
@@ -57,6 +62,7 @@ async function main(): Promise<void> {
   savedStep = learner.status().step;
   if (restored) say({ kind: 'note', level: 'info', text: `goes on from ${data.folder} at step ${savedStep}` });
   const sourceFault = await takeSource(learner, () => storageFault === undefined);
+  if (sourceFault !== undefined) say({ kind: 'note', level: 'warn', text: sourceFault });
   const isFactory = learner.weights.published === learner.weights.reference;
   say({ kind: 'ready', published: isFactory ? undefined : learner.model() });
   report();
@@ -65,7 +71,10 @@ async function main(): Promise<void> {
     switch (wanted.kind) {
       case 'enable':
         enabled = wanted.on;
-        if (enabled) learner.resume();
+        if (enabled && learner.status().state === 'paused') {
+          learner.resume();
+          save();
+        }
         return { text: enabled ? 'learning' : 'learning is off; the published model stays' };
       case 'reset':
         learner.reset();
@@ -128,7 +137,7 @@ async function takeSource(learner: Learner, isKept: () => boolean): Promise<stri
   const { path, cameraFile } = data.source;
   const file = join(data.folder, SOURCE_FILE);
   const { source, judgedSource } = learner.status().buffer;
-  const name = `${path}\n${cameraFile}\n`;
+  const name = `${path}\n${cameraFile}\n${learner.options.bufferMegabytes}\n`;
   if (source > 0 && judgedSource > 0 && readText(file) === name) return undefined;
   try {
     const drives = await openSource(path, cameraFile);

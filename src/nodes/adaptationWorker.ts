@@ -65,11 +65,6 @@ export class AdaptationWorker extends EventEmitter<AdaptationWorkerEvents> {
     this.#send();
   }
 
-  /** What was offered and not yet taken is forgotten: it is of a camera or a time that is gone. */
-  forget(): void {
-    this.#newest = undefined;
-  }
-
   set(options: AdaptationOptions, savePeriod: number): void {
     this.#say({ kind: 'settings', options, savePeriod });
   }

@@ -109,7 +109,8 @@ export class ModelHandOver {
     const { sec, nanosec } = answer.updateStamp;
     const isAnswer = sec === stamp.sec && nanosec === stamp.nanosec;
     if (!isAnswer) {
-      const givenUp = !answer.accepted && sec === 0 && nanosec === 0 && answer.sha256 === update.sha256;
+      const ours = answer.sha256 === update.sha256 && answer.version === update.version;
+      const givenUp = !answer.accepted && sec === 0 && nanosec === 0 && ours && answer.runningSha256 !== update.sha256;
       if (givenUp && sent.onnx) onGivenUp(`${depthNode} gave it up: ${answer.reason}`);
       return;
     }

@@ -64,9 +64,13 @@ function wallTime(): Time {
 /** The key of parameter private_key; undefined where it is empty. Throws ParameterError. */
 export function readPrivateKey(path: string): KeyObject | undefined {
   if (path === '') return undefined;
+  let key: KeyObject;
   try {
-    return createPrivateKey(readFileSync(path));
+    key = createPrivateKey(readFileSync(path));
   } catch (error) {
     throw new ParameterError(`parameter private_key: ${path} holds no private key (${(error as Error).message})`);
   }
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new ParameterError(`parameter private_key: ${path} holds a key for ${key.asymmetricKeyType}, not ed25519`);
+  return key;
 }

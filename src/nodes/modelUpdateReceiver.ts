@@ -3,7 +3,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Subject } from 'rxjs';
 import type { ModelHost, UpdateOutcome } from '../inference/modelHost';
-import { short } from '../inference/modelUpdate';
+import { short, type ModelUpdate } from '../inference/modelUpdate';
 import { latestOnly } from './latestOnly';
 import { CdrWriter, type Time } from './ros/cdr';
 import { isEnding } from './ros/endOnSignal';
@@ -24,6 +24,17 @@ interface LoadModelRequest {
 
 const NO_STAMP: Time = { sec: 0, nanosec: 0 };
 
+type Announced = Pick<ModelUpdate, 'version' | 'sha256'> & { readonly stamp: Time };
+const NOTHING: Announced = { version: 0, sha256: '', stamp: NO_STAMP };
+
+function announced(message: Buffer): Announced {
+  try {
+    return readModelUpdate(message);
+  } catch {
+    return NOTHING;
+  }
+}
+
 export class ModelUpdateReceiver {
   readonly #node: RosNode;
   readonly #acks: Publisher;
@@ -42,9 +53,9 @@ export class ModelUpdateReceiver {
 
   /** Takes updates from now on. One is in work at a time; of those that come meanwhile the newest waits. */
   receive(network: ModelHost): void {
-    const refuse = (reason: string): void => {
+    const refuse = (reason: string, { version, sha256, stamp }: Announced = NOTHING): void => {
       const running = { runningVersion: network.version, runningSha256: network.model.sha256 };
-      this.report({ accepted: false, reason, version: 0, sha256: '', ...running, swapMilliseconds: 0 });
+      this.report({ accepted: false, reason, version, sha256, ...running, swapMilliseconds: 0 }, stamp);
     };
     const messages$ = new Subject<Buffer>();
     messages$
@@ -58,7 +69,7 @@ export class ModelUpdateReceiver {
               refuse(`not a ModelUpdate: ${(error as Error).message}`);
             }
           },
-          () => refuse('a newer update came before this one was looked at'),
+          (message) => refuse('a newer update came before this one was looked at', announced(message)),
         ),
       )
       .subscribe();

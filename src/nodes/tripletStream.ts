@@ -34,8 +34,8 @@ export class TripletStream {
   readonly #faults = new Map<FrameFault, number>();
   #view?: { info: CameraInfoMessage; view: UndistortedView | undefined };
   #before?: ShrunkImage;
-  /** The last picture that showed something. */
-  #seen?: Uint8Array;
+  /** The last picture that showed something, and its stamp. */
+  #seen?: { image: Uint8Array; stamp: number };
   #turned = false;
   #jumpsBack = 0;
   #jumped = 0;
@@ -102,26 +102,26 @@ export class TripletStream {
     }
     const { options, speedAt } = this.#options;
     const image = view.apply(frame.image);
-    if (this.#isTurned(frame.image, options())) return this.#skip('upside_down');
+    if (this.#isTurned(frame.image, stamp, options())) return this.#skip('upside_down');
     const shrunk = { image, intrinsics: view.intrinsics, stamp, speed: speedAt(stamp) };
     const { triplet, skipped } = this.#gate.consider(shrunk, options());
     if (skipped === 'static' && before && Buffer.compare(before.image, frame.image) === 0) this.#count('frozen');
-    if (skipped === undefined || skipped === 'unrelated') this.#seen = frame.image;
+    if (skipped === undefined || skipped === 'unrelated') this.#seen = { image: frame.image, stamp };
     return triplet;
   }
 
   /** Whether the picture is upside-down against the way the camera was mounted when the stream began. */
-  #isTurned(image: Uint8Array, { minCorrelation }: AdaptationOptions): boolean {
+  #isTurned(image: Uint8Array, stamp: number, { minCorrelation, maxGap }: AdaptationOptions): boolean {
+    // After a tunnel, night above a lit road is a day's picture turned round.
+    if (!this.#turned && this.#seen && stamp - this.#seen.stamp > maxGap) this.#seen = undefined;
     if (!this.#seen) return false;
     const now = this.#coarse(image);
-    const before = this.#coarse(this.#seen);
-    if (correlation(before, now) >= minCorrelation) {
-      if (this.#turned) this.#seen = image; // the gate does not see it
-      return this.#turned;
-    }
-    if (correlation(before.reverse(), now) < minCorrelation) return this.#turned;
-    this.#turned = !this.#turned;
-    this.#seen = image;
+    const before = this.#coarse(this.#seen.image);
+    const turnedOver =
+      correlation(before, now) < minCorrelation && correlation(before.reverse(), now) >= minCorrelation;
+    if (turnedOver) this.#turned = !this.#turned;
+    // While it is turned the gate sees no picture: the next one is compared with this, whatever it shows.
+    if (this.#turned || turnedOver) this.#seen = { image, stamp };
     return this.#turned;
   }
 

@@ -98,3 +98,11 @@ test.each<[SkipReason, Partial<ShrunkFrame>]>([
   expect(frames.map(({ skipped }) => skipped)).toEqual([reason, undefined, undefined]);
   expect(frames.map(({ triplet }) => triplet !== undefined)).toEqual([false, false, true]);
 });
+
+test('no triplet reaches across a tunnel, however alike its ends are', () => {
+  const stream = new Stream().start();
+  for (let i = 0; i < 30; i++) expect(stream.give(wall(3, 0.08))).toEqual({ skipped: 'dark' });
+  const frames = [4, 5, 6].map((shift) => stream.give(wall(shift)));
+  expect(frames.map(({ skipped }) => skipped)).toEqual(['gap', undefined, undefined]);
+  expect(frames.map(({ triplet }) => triplet !== undefined)).toEqual([false, false, true]);
+});

@@ -100,10 +100,13 @@ test('a candidate is judged by frames of the place that came after it', () => {
 
 test('a step that is no number is undone at once, and after three adaptation pauses until it is resumed', () => {
   const { learner, said } = start({ maxRollbacks: 3, judgeEvery: 1000 });
+  const states: string[] = [];
+  learner.on('rolledBack', () => states.push(learner.status().state)); // which is what would be saved then
   const before = learner.weights.published;
   learner.setOptions({ learningRate: 1e30 });
   drive(learner, () => learner.status().state === 'paused');
   expect(said.rolledBack).toHaveLength(3);
+  expect(states).toEqual(['learning', 'learning', 'paused']);
   for (const { reason, update } of said.rolledBack) {
     expect(reason).toMatch(/(loss|norm) is (NaN|Infinity) at step/);
     expect(update).toBeUndefined();
@@ -161,7 +164,14 @@ test('state and buffer go on after a restart; a damaged state is named', () => {
   expect(third.learner.restore()).toBe(false);
   expect(third.said.warnings).toEqual([expect.stringContaining('state.safetensors')]);
   expect(third.learner.status().buffer.source).toBe(buffer.source);
-  expect(readdirSync(folder).sort()).toEqual(['buffer', 'state.safetensors']);
+  expect(readdirSync(folder).sort()).toEqual(['buffer', 'state.safetensors.old']);
+
+  // Where nothing was promoted, what is published after a restart is the model given.
+  drive(third.learner, () => third.learner.status().step > 0);
+  third.learner.save();
+  const { learner } = start(options, null);
+  expect(learner.restore()).toBe(true);
+  expect(learner.weights.published).toBe(learner.weights.reference);
 });
 
 test('without source frames it waits and says so', () => {
@@ -184,15 +194,33 @@ test('frames and models that do not fit are refused by name', () => {
 });
 
 test('begins no step before the period is over', () => {
-  const { learner } = start({ stepPeriod: 3600, stepsPerTriplet: 2 });
-  expect(drive(learner, () => learner.status().step > 0)).toHaveLength(1);
+  const { learner } = start({ stepsPerTriplet: 2 });
+  drive(learner, () => learner.status().step > 0);
+  learner.setOptions({ stepPeriod: 3600 });
+  expect(learner.step()).toMatchObject({ step: 2 });
   expect(learner.wantsTriplet).toBe(false);
   expect(learner.step()).toBeUndefined();
 });
 
+test('nor after it took in a triplet to judge by', () => {
+  const { learner } = start({ stepPeriod: 3600 });
+  const image = new Uint8Array(3 * place.width * place.height);
+  const { width, height, intrinsics } = place;
+  for (let frame = 0; learner.status().triplets === 0; frame++) {
+    place.readFrame(frame, image);
+    learner.push({ image, width, height, intrinsics, stamp: frame / 10 });
+  }
+  expect(learner.step()).toBeUndefined();
+  expect(learner.status().buffer.judgedPlace).toBe(1);
+  expect(learner.wantsTriplet).toBe(false);
+});
+
 test('rests by its duty cycle', () => {
-  const { learner } = start({ dutyCycle: 0.001, stepsPerTriplet: 2 });
-  expect(drive(learner, () => learner.status().step > 0)).toHaveLength(1);
+  const { learner } = start({ stepsPerTriplet: 2 });
+  drive(learner, () => learner.status().step > 0);
+  learner.setOptions({ dutyCycle: 0.001 });
+  expect(learner.step()).toMatchObject({ step: 2 });
+  learner.setOptions({ stepsPerTriplet: 3 });
   // The triplet is to be learned from once more, but only after a thousand times as long.
   expect(learner.step()).toBeUndefined();
   learner.setOptions({ dutyCycle: 1 });

@@ -66,7 +66,9 @@ test('bytes stay in their bound, on disk too: the one most like another makes ro
   // 60 and 90 were nearest to each other when 150 came, then 90 and 150 when 110 came; the older one goes.
   expect(stamps(buffer.of('place'))).toEqual([0, 150, 110]);
   expect(stamps(buffer.of('source'))).toEqual([200]);
-  expect(buffer.add('judged-place', sample(1))).toBe(false);
+  for (const degrees of [1, 2, 3]) expect(buffer.add('source', sample(degrees))).toBe(true);
+  expect(buffer.count('place')).toBe(0);
+  expect(buffer.add('source', sample(4))).toBe(false);
 });
 
 test('judged frames take turns, and there is room for them', () => {

@@ -173,6 +173,7 @@ test('a model that is given up on a frame is handed back with the reason, once, 
     return { accepted: false, reason: 'failed', version, sha256, ...running, updateStamp: NO_STAMP };
   };
   wire.acks$.next(failed({ ...wire.sent[0], sha256: 'a'.repeat(64) })); // another sender's model
+  wire.acks$.next(failed(wire.sent[0])); // its file was refused by load_model: it still runs
   expect(givenUp).toEqual([]);
   await see(255);
   expect(givenUp).toEqual([
@@ -182,7 +183,7 @@ test('a model that is given up on a frame is handed back with the reason, once, 
   expect(sender.refused).toBe(0);
   sender.send(undefined);
   await wire.settled();
-  wire.acks$.next(failed(wire.sent[1])); // nothing is left to go back to
+  wire.acks$.next({ ...failed(wire.sent[1]), runningSha256: 'b'.repeat(64) }); // nothing is left to go back to
   expect(givenUp).toHaveLength(1);
 });
 

@@ -116,6 +116,26 @@ test('a camera that was mounted anew is taken as it is', () => {
   expect(rig.run(7, (frame) => turned(good(frame)))).toEqual(usable);
 });
 
+test('a turned camera stays named through another scene, and is learned from again when it is turned back', () => {
+  const rig = new Rig();
+  rig.run(6, good);
+  // Bright to the right: neither like the scene before nor like that turned over.
+  const elsewhere = (frame: number): Uint8Array =>
+    good(frame).map((level, i) => level / 4 + 1.5 * (Math.floor(i / 3) % WIDTH));
+  expect(rig.run(2, (frame) => turned(good(frame))).triplets).toBe(0);
+  expect(rig.run(2, (frame) => turned(elsewhere(frame))).triplets).toBe(0);
+  const { said, triplets } = rig.run(7, elsewhere);
+  expect(said).toBeUndefined();
+  expect(triplets).toBeGreaterThan(0);
+});
+
+test('a picture that looks turned over behind a tunnel is another scene', () => {
+  const rig = new Rig();
+  rig.run(6, good);
+  rig.run(2, () => new Uint8Array(3 * WIDTH * HEIGHT));
+  expect(rig.run(7, (frame) => turned(good(frame)))).toEqual(usable);
+});
+
 test('a standing vehicle is no fault, and a scene of less detail is learned from after a while', () => {
   const rig = new Rig();
   rig.run(6, good);

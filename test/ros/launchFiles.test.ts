@@ -177,6 +177,10 @@ describe('camera.launch.py', () => {
     expect(adaptation.parameters).toEqual({ model: '/m.onnx', source: '7', use_sim_time: false });
     expect(adaptation.typed).toContain('source');
     expect(adaptation.remappings).toEqual(depth.remappings);
+    const bySource = launch(FILE, ['adaptation:=1', 'model:=/m.onnx']);
+    // A source of params_file is not overridden by one that was not given.
+    expect(nodeOf(bySource, 'adaptation_node').parameters).toEqual({ model: '/m.onnx', use_sim_time: false });
+    expect(executables(bySource)).toEqual(executables(launched));
     for (const name of Object.keys(adaptation.parameters))
       expect([...Object.keys(ADAPTATION_PARAMETERS), 'use_sim_time']).toContain(name);
   });
