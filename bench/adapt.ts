@@ -21,7 +21,7 @@ import { measureBeside } from './adaptRuns';
 import { measureAdaptSoak } from './adaptSoak';
 import { replaceAdaptTable } from './adaptTable';
 import { describeMachine } from './machine';
-import { writeReport, type ReportFlags } from './reportFiles';
+import { readReport, writeReport, type ReportFlags } from './reportFiles';
 
 interface Options extends ReportFlags {
   readonly model: string;
@@ -30,6 +30,7 @@ interface Options extends ReportFlags {
   readonly seconds: number;
   readonly steps: number;
   readonly soak?: number;
+  readonly soakFrom?: string;
 }
 
 const THREADS = 2;
@@ -37,9 +38,11 @@ const SOAK_MODEL_DRIVE = 'mountain';
 
 const log = (text: string): void => void process.stderr.write(`bench:adapt: ${text}\n`);
 
+const COMMAND = 'npm run bench:adapt';
+
 async function main(options: Options): Promise<void> {
   await writeReport(options, {
-    command: 'npm run bench:adapt',
+    command: COMMAND,
     measure: () => measureAll(options),
     writeTable: replaceAdaptTable,
     log,
@@ -47,7 +50,7 @@ async function main(options: Options): Promise<void> {
   await end(0);
 }
 
-async function measureAll({ model, drive, rounds, seconds, steps, soak }: Options): Promise<AdaptReport> {
+async function measureAll({ model, drive, rounds, seconds, steps, soak, soakFrom }: Options): Promise<AdaptReport> {
   const python = process.env.DEPTHGRAD_PYTHON;
   if (!process.env.ROS_DISTRO || !python)
     throw new Error('ROS 2 is not in this environment: use npm run bench:adapt, or "source scripts/env.sh"');
@@ -61,6 +64,7 @@ async function measureAll({ model, drive, rounds, seconds, steps, soak }: Option
   onEnd(() => rm(folder, { recursive: true, force: true }));
   const beside = await measureBeside({ python, modelPath, threads: THREADS, drive, folder, rounds, seconds, log });
   const report = { machine, model, threads: THREADS, rounds, seconds_per_measurement: seconds, ...beside, ...costs };
+  if (soakFrom) return { ...report, soak: (await readReport<AdaptReport>(soakFrom, COMMAND)).soak };
   if (soak === undefined) return report;
   log(`${soak} minutes of a looped drive`);
   const options = { seconds: 60 * soak, modelPath, threads: THREADS, drive: SOAK_MODEL_DRIVE };
@@ -88,6 +92,7 @@ const program = new Command('bench:adapt')
   .option('--seconds <n>', 'length of each measurement', positive, 20)
   .option('--steps <n>', 'steps to measure', positiveInteger, 20)
   .option('--soak <minutes>', 'also play a looped drive through all nodes', positive)
+  .option('--soak-from <file>', 'take the looped drive out of the figures of an earlier run')
   .action(main);
 
 program.parseAsync().catch((error: Error) => {

@@ -28,7 +28,7 @@ export async function writeReport<Report>(
   for (const file of [json, table]) if (file) log(`wrote ${file}`);
 }
 
-async function readReport<Report>(path: string, command: string): Promise<Report> {
+export async function readReport<Report>(path: string, command: string): Promise<Report> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as Report;
   } catch (error) {

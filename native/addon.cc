@@ -180,6 +180,13 @@ void LimitHeap(const Napi::CallbackInfo& info) {
 #endif
 }
 
+// Gives freed pages back, of all arenas.
+void TrimHeap(const Napi::CallbackInfo&) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("warpIntoTarget", Napi::Function::New(env, Warp));
   exports.Set("photometricError", Napi::Function::New(env, Error));
@@ -193,6 +200,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("refineMotion", Napi::Function::New(env, RefineMotion));
   exports.Set("alignmentCost", Napi::Function::New(env, AlignmentCost));
   exports.Set("blockMeans", Napi::Function::New(env, BlockMeans));
+  exports.Set("trimHeap", Napi::Function::New(env, TrimHeap));
   exports.Set("limitHeap", Napi::Function::New(env, LimitHeap));
   return exports;
 }

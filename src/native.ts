@@ -77,6 +77,8 @@ export interface NativeKernels {
   blockMeans(height: number, width: number, channels: number, side: number, map: Float32Array, out: Float32Array): void;
   /** glibc's mallopt for this process; nothing with another libc. */
   limitHeap(mmapThreshold: number, arenas: number): void;
+  /** glibc's malloc_trim(0): freed pages of all threads go back to the system. */
+  trimHeap(): void;
 }
 
 function load(): NativeKernels {

@@ -16,6 +16,7 @@ import {
   type ThreadRequest,
   type ThreadStart,
 } from './protocol';
+import { native } from '../native';
 import { floats, requireFinite, Sessions } from './sessions';
 
 const start = workerData as ThreadStart;
@@ -133,6 +134,9 @@ let lastRun = Promise.resolve(); // a frame may come while the one before is at 
 parentPort!.on('message', (request: ThreadRequest | typeof CLOSE) => {
   if (request === CLOSE) {
     parentPort!.close();
-    lastRun = lastRun.then(() => sessions.release());
+    lastRun = lastRun.then(async () => {
+      await sessions.release();
+      native.trimHeap(); // what a model leaves between other blocks would never be given back
+    });
   } else lastRun = lastRun.then(() => answer(request));
 });

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import {
@@ -9,7 +10,7 @@ import {
   type SessionOptions,
 } from './inferenceWorker';
 import { readModelFile, type ModelDescription, type ModelFile } from './modelFile';
-import { checkAnnouncement, ModelUpdateError, short, type ModelUpdate } from './modelUpdate';
+import { checkAnnouncement, checkSize, ModelUpdateError, short, type ModelUpdate } from './modelUpdate';
 import type { PreparationReport, PreparationStart } from './preparationThread';
 import { threadFile } from './threadFile';
 
@@ -139,6 +140,8 @@ export class ModelHost {
     };
     if (path) {
       try {
+        const found = await stat(path).catch(() => undefined); // the reader says what is wrong with the path
+        checkSize(found?.size ?? 0, this.#options.maxUpdateBytes);
         const { bytes, description } = await readModelFile(path);
         update = { ...update, sha256: update.sha256 || description.sha256, data: bytes };
       } catch (error) {
