@@ -11,7 +11,7 @@ const document = join(folder, 'benchmarks.md');
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const BEGIN = '<!-- adapt:begin (npm run bench:adapt writes what is between these two marks) -->';
-const QUICK = ['--rounds', '1', '--seconds', '2', '--steps', '1', '--soak', '0.1'];
+const QUICK = ['--rounds', '1', '--seconds', '2', '--steps', '1', '--soak', '0.3'];
 
 test('measures depth_node beside a learner, a step and a looped drive, and writes the table', async () => {
   writeFileSync(document, `# Benchmarks\n\n${BEGIN}\nfrom yesterday\n<!-- adapt:end -->\n\nThe end.\n`);
