@@ -17,6 +17,8 @@ export type FrameFault = SkipReason | (typeof STREAM_REASONS)[number];
 /** Every so-manyth pixel and row is looked at to tell a turned picture. */
 const COARSE = 4;
 
+const SHOWS_NOTHING: ReadonlySet<SkipReason> = new Set(['dark', 'saturated', 'blurred']);
+
 export interface TripletStreamOptions extends ViewOptions {
   readonly cameraInfo: () => CameraInfoMessage | undefined;
   readonly rectified: boolean;
@@ -36,6 +38,8 @@ export class TripletStream {
   #before?: ShrunkImage;
   /** The last picture that showed something, and its stamp. */
   #seen?: { image: Uint8Array; stamp: number };
+  /** Stamp of the last picture that showed nothing. */
+  #blindUntil = -Infinity;
   #turned = false;
   #jumpsBack = 0;
   #jumped = 0;
@@ -96,6 +100,7 @@ export class TripletStream {
       const advanced = stamp - stampSeconds(before.header.stamp);
       if (advanced <= 0) {
         this.#jumpsBack++;
+        this.#blindUntil = -Infinity;
         this.#jumped = -advanced;
       }
       if (before.width !== frame.width || before.height !== frame.height) this.#resolutions++;
@@ -106,14 +111,15 @@ export class TripletStream {
     const shrunk = { image, intrinsics: view.intrinsics, stamp, speed: speedAt(stamp) };
     const { triplet, skipped } = this.#gate.consider(shrunk, options());
     if (skipped === 'static' && before && Buffer.compare(before.image, frame.image) === 0) this.#count('frozen');
-    if (skipped === undefined || skipped === 'unrelated') this.#seen = { image: frame.image, stamp };
+    if (skipped && SHOWS_NOTHING.has(skipped)) this.#blindUntil = stamp;
+    else this.#seen = { image: frame.image, stamp };
     return triplet;
   }
 
   /** Whether the picture is upside-down against the way the camera was mounted when the stream began. */
   #isTurned(image: Uint8Array, stamp: number, { minCorrelation, maxGap }: AdaptationOptions): boolean {
     // After a tunnel, night above a lit road is a day's picture turned round.
-    if (!this.#turned && this.#seen && stamp - this.#seen.stamp > maxGap) this.#seen = undefined;
+    if (!this.#turned && this.#seen && this.#blindUntil - this.#seen.stamp > maxGap) this.#seen = undefined;
     if (!this.#seen) return false;
     const now = this.#coarse(image);
     const before = this.#coarse(this.#seen.image);
