@@ -56,10 +56,11 @@ test(
     rig.runDepthNode([], { NODE_OPTIONS: options, DEPTHGRAD_TEST_FACTORY_SHA256: factory });
     await rig.peer.matched();
     await rig.stream();
+    await rig.peer.message(UPDATE, () => true, PATIENCE_MS);
+    await rig.stopStream(); // one promotion: behind a second one the model before would fail, too
+    await judgeLater();
     const { sha256: promoted } = await rig.peer.message(ACK, ({ accepted }) => accepted === true, PATIENCE_MS);
     expect(promoted).not.toBe(factory);
-    await judgeLater();
-    await rig.stopStream();
     const before = await rig.settled();
     rig.peer.forget(ACK);
     rig.peer.forget(DEPTH);
