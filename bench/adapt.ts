@@ -54,6 +54,7 @@ async function measureAll({ model, drive, rounds, seconds, steps, soak, soakFrom
   const python = process.env.DEPTHGRAD_PYTHON;
   if (!process.env.ROS_DISTRO || !python)
     throw new Error('ROS 2 is not in this environment: use npm run bench:adapt, or "source scripts/env.sh"');
+  const earlier = soakFrom && (await readReport<AdaptReport>(soakFrom, COMMAND)).soak;
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, 101)}`;
   onEnd(stopAllNodes);
   const machine = describeMachine(log);
@@ -64,7 +65,7 @@ async function measureAll({ model, drive, rounds, seconds, steps, soak, soakFrom
   onEnd(() => rm(folder, { recursive: true, force: true }));
   const beside = await measureBeside({ python, modelPath, threads: THREADS, drive, folder, rounds, seconds, log });
   const report = { machine, model, threads: THREADS, rounds, seconds_per_measurement: seconds, ...beside, ...costs };
-  if (soakFrom) return { ...report, soak: (await readReport<AdaptReport>(soakFrom, COMMAND)).soak };
+  if (earlier) return { ...report, soak: earlier };
   if (soak === undefined) return report;
   log(`${soak} minutes of a looped drive`);
   const options = { seconds: 60 * soak, modelPath, threads: THREADS, drive: SOAK_MODEL_DRIVE };

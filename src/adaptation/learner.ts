@@ -388,8 +388,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
     this.#online = undefined;
     this.#forgetCandidate();
     this.#counts.rolledBack++;
-    this.#counts.streak++;
-    const { streak } = this.#counts;
+    const streak = ++this.#counts.streak;
     const pause =
       streak >= this.#options.maxRollbacks
         ? `rolled back ${streak} times without a promotion, the last time because ${reason}`

@@ -2,6 +2,7 @@ import { Worker, type MessagePort } from 'node:worker_threads';
 import type { Graphs } from './graphs';
 import { ModelFileError, readModelFile, type ModelDescription, type ModelFile } from './modelFile';
 import {
+  buffersOf,
   CLOSE,
   PREPARATION,
   type DepthMaps,
@@ -100,11 +101,7 @@ export class InferenceWorker {
       executionProvider,
       threads,
     };
-    // The graphs are for this thread only, and a copy of them would hold a frame up.
-    const transferList = [graphs?.depth, graphs?.motion].flatMap((bytes) =>
-      bytes ? [bytes.buffer as ArrayBuffer] : [],
-    );
-    const thread = new Worker(threadFile('inferenceThread'), { workerData, transferList });
+    const thread = new Worker(threadFile('inferenceThread'), { workerData, transferList: buffersOf(graphs) });
     const starting = new Starting(thread, onWarning);
     try {
       let prepared: Prepared | undefined;

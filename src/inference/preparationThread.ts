@@ -7,7 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { optimised, type Graphs } from './graphs';
 import type { ModelDescription, ModelFile } from './modelFile';
 import { unpackModelUpdate, type ModelUpdate } from './modelUpdate';
-import type { ExecutionProvider } from './protocol';
+import { buffersOf, type ExecutionProvider } from './protocol';
 
 export interface PreparationStart {
   readonly executionProvider: ExecutionProvider;
@@ -24,8 +24,8 @@ export type PreparationReport =
 async function main({ executionProvider, model }: PreparationStart): Promise<void> {
   const file = 'file' in model ? model.file : unpackModelUpdate(model.update, model.parent, model.running);
   const graphs = executionProvider === 'cpu' ? await optimised(file.bytes).catch(() => undefined) : undefined;
-  const buffers = [file.bytes, graphs?.depth, graphs?.motion].flatMap((bytes) => (bytes ? [bytes.buffer] : []));
-  parentPort!.postMessage({ file, graphs } satisfies PreparationReport, buffers as ArrayBuffer[]);
+  const handedOver = [file.bytes.buffer as ArrayBuffer, ...buffersOf(graphs)];
+  parentPort!.postMessage({ file, graphs } satisfies PreparationReport, handedOver);
 }
 
 main(workerData as PreparationStart).catch((error: Error) =>

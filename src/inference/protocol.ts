@@ -28,6 +28,11 @@ export interface PrepareRequest {
   readonly image?: Uint8Array;
 }
 
+/** What is handed over with graphs, in place of a copy that would hold a frame up. */
+export function buffersOf(graphs: Graphs | undefined): ArrayBuffer[] {
+  return [graphs?.depth, graphs?.motion].flatMap((bytes) => (bytes ? [bytes.buffer as ArrayBuffer] : []));
+}
+
 /** Ends the thread after the run in work. Worker.terminate() in the middle of native code aborts the whole process. */
 export const CLOSE = 'close';
 
