@@ -9,7 +9,7 @@ import type { Control } from './adaptationProtocol';
 import { AdaptationWorker } from './adaptationWorker';
 import { keepHeapFlat } from './heap';
 import { ModelHandOver } from './modelHandOver';
-import { ModelSender, readPrivateKey } from './modelSender';
+import { ModelSender } from './modelSender';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
 import { writeDiagnosticArray } from './ros/messages';
@@ -19,6 +19,7 @@ import { ThrottledLog } from './ros/throttledLog';
 import { StreamHealth } from './streamHealth';
 import { TripletStream } from './tripletStream';
 import { subscribeSpeed } from './vehicleSpeed';
+import { readPrivateKey } from './signingKeys';
 
 const STATUS_PERIOD_MS = 1000;
 /** Over the learner's tensors, which come and go at every step. */

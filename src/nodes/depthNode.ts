@@ -6,12 +6,13 @@ import { declareDepthParameters, type DepthParameters } from './depthParameters'
 import { depthPipeline, type DepthPublishers } from './depthPipeline';
 import { DepthStatistics } from './depthStatistics';
 import { keepHeapFlat } from './heap';
-import { ModelUpdateReceiver, readPublicKey } from './modelUpdateReceiver';
+import { ModelUpdateReceiver } from './modelUpdateReceiver';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
 import { writeDiagnosticArray } from './ros/messages';
 import { createNode, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
+import { readPublicKey } from './signingKeys';
 
 const DIAGNOSTICS_PERIOD_MS = 1000;
 const MMAP_THRESHOLD = 128 * 1024;

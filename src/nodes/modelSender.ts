@@ -1,10 +1,7 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Observable, Subject } from 'rxjs';
 import type { ModelUpdate } from '../inference/modelUpdate';
 import { CdrWriter, type Time } from './ros/cdr';
 import { readModelAck, writeModelUpdate, type ModelAnswer } from './ros/modelMessages';
-import { ParameterError } from './ros/parameters';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
 
 /**
@@ -59,18 +56,4 @@ export class ModelSender {
 function wallTime(): Time {
   const milliseconds = Date.now();
   return { sec: Math.floor(milliseconds / 1000), nanosec: (milliseconds % 1000) * 1_000_000 };
-}
-
-/** The key of parameter private_key; undefined where it is empty. Throws ParameterError. */
-export function readPrivateKey(path: string): KeyObject | undefined {
-  if (path === '') return undefined;
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(readFileSync(path));
-  } catch (error) {
-    throw new ParameterError(`parameter private_key: ${path} holds no private key (${(error as Error).message})`);
-  }
-  if (key.asymmetricKeyType !== 'ed25519')
-    throw new ParameterError(`parameter private_key: ${path} holds a key for ${key.asymmetricKeyType}, not ed25519`);
-  return key;
 }

@@ -6,10 +6,11 @@
 import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { readModelFile } from '../inference/modelFile';
 import { packModelUpdate } from '../inference/modelUpdate';
-import { ModelSender, readPrivateKey } from './modelSender';
+import { ModelSender } from './modelSender';
 import { declareModelSenderParameters } from './modelSenderParameters';
 import { ParameterError } from './ros/parameters';
 import { createNode, rclnodejs } from './ros/rclnodejs';
+import { readPrivateKey } from './signingKeys';
 
 async function main(): Promise<void> {
   rclnodejs.removeSignalHandlers();

@@ -1,6 +1,4 @@
 /** depth_node's side of the hand-over: ~/model_update and ~/load_model in, ~/model_ack out, and what /diagnostics says of it. */
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Subject } from 'rxjs';
 import type { ModelHost, UpdateOutcome } from '../inference/modelHost';
 import { short, type ModelUpdate } from '../inference/modelUpdate';
@@ -9,7 +7,6 @@ import { CdrWriter, type Time } from './ros/cdr';
 import { isEnding } from './ros/endOnSignal';
 import type { DiagnosticStatus } from './ros/messages';
 import { readModelUpdate, writeModelAck } from './ros/modelMessages';
-import { ParameterError } from './ros/parameters';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
 
 /** srv/LoadModel.srv; rclnodejs gives a uint64 as a bigint. */
@@ -144,23 +141,4 @@ function ackFields(node: RosNode, outcome: UpdateOutcome): object {
     running_sha256: outcome.runningSha256,
     swap_ms: outcome.swapMilliseconds,
   };
-}
-
-/** The key of parameter model_update_public_key; undefined where it is empty. Throws ParameterError. */
-export function readPublicKey(path: string): KeyObject | undefined {
-  if (path === '') return undefined;
-  let key: KeyObject;
-  try {
-    key = createPublicKey(readFileSync(path));
-  } catch (error) {
-    throw new ParameterError(
-      `parameter model_update_public_key: ${path} holds no public key (${(error as Error).message})`,
-    );
-  }
-  if (key.asymmetricKeyType !== 'ed25519') {
-    throw new ParameterError(
-      `parameter model_update_public_key: ${path} holds a key for ${key.asymmetricKeyType}, not ed25519`,
-    );
-  }
-  return key;
 }
