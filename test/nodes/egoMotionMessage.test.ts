@@ -1,12 +1,18 @@
 import { egoMotionMessage, unavailableEgoMotion } from '../../src/nodes/egoMotionMessage';
+import type { Motion } from '../../src/odometry/odometry';
 
 const header = { stamp: { sec: 11, nanosec: 0 }, frameId: 'lens' };
 const previousStamp = { sec: 10, nanosec: 500_000_000 };
+const covariance = new Float64Array(36);
+for (let i = 0; i < 6; i++) covariance[7 * i] = 0.01 * (i + 1);
+const uncertainty = { covariance, length: 0.1 };
+const metric = { scale: 1.4, variance: 0.01, known: true };
+const of = (motion: Motion, scale = metric, quality = 0.8) =>
+  egoMotionMessage(header, { motion, previousStamp, quality, scale, scaleSource: 'velocity' });
 
 test('twist is the pose over time, turned into the current frame', () => {
-  // turned by 90 degrees about y (right, in an optical frame) after 2 units along the old z
-  const motion = [0, 0, 2, 0, Math.PI / 2, 0];
-  const message = egoMotionMessage(header, { motion, previousStamp, quality: 1 });
+  // turned by 90 degrees about y (right, in an optical frame) after 2 metres along the old z
+  const message = of({ vector: [0, 0, 2, 0, Math.PI / 2, 0], ...uncertainty });
   expect(Array.from(message.position)).toEqual([0, 0, 2]);
   const expected = { orientation: [0, Math.SQRT1_2, 0, Math.SQRT1_2], linear: [-4, 0, 0], angular: [0, Math.PI, 0] };
   for (const [field, values] of Object.entries(expected) as [keyof typeof expected, number[]][]) {
@@ -14,16 +20,25 @@ test('twist is the pose over time, turned into the current frame', () => {
   }
 });
 
-test('covariances have no zero on the diagonal and grow as quality falls', () => {
-  const of = (quality: number, motion = [0, 0, 0, 0, 0, 0]) =>
-    egoMotionMessage(header, { motion, previousStamp, quality });
-  for (let i = 0; i < 6; i++) {
-    expect(of(1).poseCovariance[i * 7]).toBeGreaterThan(0);
-    expect(of(0.5).poseCovariance[i * 7]).toBeCloseTo(4 * of(1).poseCovariance[i * 7], 12);
-    expect(of(0.5).twistCovariance[i * 7]).toBeCloseTo(4 * of(0.5).poseCovariance[i * 7], 12); // dt is half a second
-    expect(Number.isFinite(of(0).poseCovariance[i * 7])).toBe(true);
-    expect(unavailableEgoMotion(header, undefined).poseCovariance[i * 7]).toBeGreaterThan(of(0).poseCovariance[i * 7]);
-  }
-  expect(of(NaN)).toEqual(of(0)); // a network's NaN does not reach the covariances
-  expect(of(1, [0, 0, 10, 0, 0, 0]).poseCovariance[0]).toBeGreaterThan(of(1).poseCovariance[0]);
+test('covariances hold the error of the length along the way, and those of the twist are turned with it', () => {
+  const { poseCovariance, twistCovariance } = of({ vector: [0, 0, 2, 0, Math.PI / 2, 0], ...uncertainty });
+  for (let i = 0; i < 6; i++)
+    expect(poseCovariance[7 * i]).toBeCloseTo(covariance[7 * i] + (i === 2 ? (0.1 * 2) ** 2 : 0), 12);
+  // What was along z is now along -x; per half a second.
+  expect(twistCovariance[0]).toBeCloseTo(4 * poseCovariance[14], 12);
+  expect(twistCovariance[7 * 3]).toBeCloseTo(4 * poseCovariance[35], 12);
+});
+
+test('the scale is named by its source once it is known', () => {
+  const motion = { vector: [0, 0, 1, 0, 0, 0], ...uncertainty };
+  expect(of(motion)).toMatchObject({ scale: 1.4, scaleVariance: 0.01, scaleSource: 2, quality: 0.8 });
+  const unknown = { scale: 1, variance: Infinity, known: false };
+  expect(of(motion, unknown)).toMatchObject({ scale: 1, scaleVariance: Infinity, scaleSource: 1 });
+  expect(of(motion, metric, NaN).quality).toBe(0);
+});
+
+test('an unknown motion has no number that looks like one', () => {
+  const { position, poseCovariance, scaleSource, quality } = unavailableEgoMotion(header, undefined);
+  expect([...Array.from(position), scaleSource, quality]).toEqual([0, 0, 0, 0, 0]);
+  for (let i = 0; i < 6; i++) expect(poseCovariance[7 * i]).toBeGreaterThanOrEqual(1e6);
 });

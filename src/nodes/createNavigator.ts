@@ -1,0 +1,27 @@
+import { Navigator } from './navigation';
+import type { NavigationParameters } from './navigationParameters';
+import { qos, type Publisher, type RosNode } from './ros/rclnodejs';
+import type { ThrottledLog } from './ros/throttledLog';
+import { listenToTransforms } from './ros/transformListener';
+import { subscribeSpeed } from './vehicleSpeed';
+
+/** The navigator of a node, with the topics it needs by its parameters. */
+export function createNavigator(
+  node: RosNode,
+  parameters: NavigationParameters,
+  odometry: Publisher,
+  log: ThrottledLog,
+): Navigator {
+  const { publishTf, baseFrame, scaleSource, speedTopics } = parameters;
+  const frames = baseFrame === '' ? undefined : listenToTransforms(node, log);
+  return new Navigator({
+    parameters,
+    publishers: {
+      odometry,
+      tf: publishTf ? node.createPublisher('tf2_msgs/msg/TFMessage', '/tf', { qos: qos('reliable', 100) }) : undefined,
+    },
+    speed: scaleSource === 'velocity' ? subscribeSpeed(node, speedTopics, log) : undefined,
+    findTransform: (frame, within) => frames?.tree.find(frame, within),
+    log,
+  });
+}

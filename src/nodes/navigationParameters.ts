@@ -1,0 +1,91 @@
+/** depth_node's parameters of odometry and metric scale. */
+import {
+  booleanParameter,
+  numberParameter,
+  ParameterError,
+  stringParameter,
+  type ParameterSpec,
+} from './ros/parameters';
+import type { RosNode } from './ros/rclnodejs';
+
+export const SCALE_SOURCES = ['none', 'velocity', 'camera_height', 'fixed'] as const;
+export type ScaleSource = (typeof SCALE_SOURCES)[number];
+
+export const NAVIGATION_PARAMETERS = {
+  publish_odometry: {
+    value: true,
+    live: true,
+    text: 'Publish ~/odometry; it begins with the first subscriber, or with publish_tf.',
+  },
+  publish_tf: {
+    value: false,
+    text: 'Publish odom_frame -> base_frame on /tf. One node only may do so (REP 105): off where robot_localization or a wheel odometry does.',
+  },
+  odom_frame: { value: 'odom', text: 'Frame in which the odometry is given.' },
+  base_frame: {
+    value: '',
+    text: "Frame whose odometry is published; the camera's place on it is taken from /tf_static and /tf. Empty: the camera's own frame.",
+  },
+  scale_source: {
+    value: 'none',
+    text: "Where metres come from: none (everything is in the model's own unit), velocity (twist_topic or odometry_topic), camera_height (the ground seen in the depth map), fixed (fixed_scale).",
+    choices: SCALE_SOURCES,
+  },
+  fixed_scale: {
+    value: 1,
+    range: [1e-3, 1e3],
+    live: true,
+    text: "Metres in one unit of the model's depth, of scale_source fixed.",
+  },
+  camera_height: {
+    value: 0,
+    range: [0, 100],
+    live: true,
+    text: 'Metres from the ground up to the camera, of scale_source camera_height.',
+  },
+  twist_topic: { value: '', text: "geometry_msgs/TwistStamped of the vehicle's speed, of scale_source velocity." },
+  odometry_topic: { value: '', text: "nav_msgs/Odometry of the vehicle's speed, of scale_source velocity." },
+} as const satisfies Record<string, ParameterSpec>;
+
+export interface NavigationParameters {
+  readonly publishOdometry: boolean;
+  readonly publishTf: boolean;
+  readonly odomFrame: string;
+  /** Empty: the camera's own frame. */
+  readonly baseFrame: string;
+  readonly scaleSource: ScaleSource;
+  readonly fixedScale: number;
+  readonly cameraHeight: number;
+  readonly speedTopics: { readonly twist: string; readonly odometry: string };
+}
+
+/** Throws ParameterError where the scale's source lacks what it needs. */
+export function navigationParameters(node: RosNode): NavigationParameters {
+  const scaleSource = stringParameter(node, 'scale_source') as ScaleSource;
+  const speedTopics = {
+    twist: stringParameter(node, 'twist_topic'),
+    odometry: stringParameter(node, 'odometry_topic'),
+  };
+  if (scaleSource === 'velocity' && speedTopics.twist === '' && speedTopics.odometry === '')
+    throw new ParameterError('parameter scale_source: is velocity, which needs twist_topic or odometry_topic');
+  if (scaleSource === 'camera_height' && !(numberParameter(node, 'camera_height') > 0))
+    throw new ParameterError('parameter camera_height: is 0.0; scale_source camera_height needs it, in metres');
+  if (stringParameter(node, 'odom_frame') === '')
+    throw new ParameterError('parameter odom_frame: is empty; give the frame of the odometry, such as odom');
+  return {
+    get publishOdometry() {
+      return booleanParameter(node, 'publish_odometry');
+    },
+    publishTf: booleanParameter(node, 'publish_tf'),
+    odomFrame: stringParameter(node, 'odom_frame'),
+    baseFrame: stringParameter(node, 'base_frame'),
+    scaleSource,
+    get fixedScale() {
+      return numberParameter(node, 'fixed_scale');
+    },
+    get cameraHeight() {
+      return numberParameter(node, 'camera_height');
+    },
+    speedTopics,
+  };
+}

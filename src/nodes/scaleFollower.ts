@@ -1,0 +1,105 @@
+/** The metric scale of depth_node's maps, from the source that scale_source names. */
+import type { Intrinsics } from '../geometry/camera';
+import { fitGroundPlane } from '../odometry/groundPlane';
+import { ScaleFilter, type Scale, type ScaleMeasurement } from '../odometry/scaleFilter';
+import type { NavigationParameters } from './navigationParameters';
+
+/** Slower than this, in m/s, a speed says little about the scale. */
+const LEAST_SPEED = 1;
+/** Seconds that make one measurement: ways and heights of single frames are off by a quarter, and their neighbours alike. */
+const BLOCK_SECONDS = 1;
+/** Share of a block's time in which something was measured. */
+const LEAST_SHARE = 0.5;
+/** Relative standard deviation of a block's measurement. */
+const BLOCK_SPREAD = 0.2;
+const FIXED_SPREAD = 0.01;
+
+/** What a frame offers to measure the scale by. */
+export interface ScaleEvidence {
+  /** Of the middle of the two frames, seconds. */
+  readonly stamp: number;
+  /** Since the frame before. */
+  readonly seconds: number;
+  /** The camera's way between two frames, in the model's unit; undefined where it is not known. */
+  readonly way: { readonly length: number; readonly seconds: number } | undefined;
+  /** In units of the model times `depthScale`. */
+  readonly depth: Float32Array;
+  readonly depthScale: number;
+  readonly intrinsics: Intrinsics;
+}
+
+export class ScaleFollower {
+  readonly #filter = new ScaleFilter();
+  #scale: Scale = { scale: 1, variance: Infinity, known: false };
+  #block = emptyBlock();
+
+  constructor(
+    private readonly parameters: Pick<NavigationParameters, 'scaleSource' | 'fixedScale' | 'cameraHeight'>,
+    private readonly speed: { at(stamp: number): number | undefined } | undefined,
+  ) {}
+
+  /** Metres per unit of the model, for the next frame. */
+  get scale(): Scale {
+    if (this.parameters.scaleSource !== 'fixed') return this.#scale;
+    const { fixedScale } = this.parameters;
+    return { scale: fixedScale, variance: (FIXED_SPREAD * fixedScale) ** 2, known: true };
+  }
+
+  get needsMotion(): boolean {
+    return this.parameters.scaleSource === 'velocity';
+  }
+
+  get counts(): { readonly accepted: number; readonly outliers: number; readonly restarts: number } {
+    return this.#filter;
+  }
+
+  add(evidence: ScaleEvidence): void {
+    const { scaleSource } = this.parameters;
+    if (scaleSource === 'none' || scaleSource === 'fixed') return;
+    if (scaleSource === 'velocity') this.#addSpeed(evidence);
+    else this.#addHeight(evidence);
+    this.#block.seconds += evidence.seconds;
+    const measured = this.#block.seconds > BLOCK_SECONDS - 1e-6 ? this.#measurement() : undefined;
+    this.#scale = this.#filter.next(evidence.seconds, measured);
+  }
+
+  #addSpeed({ stamp, way }: ScaleEvidence): void {
+    const speed = this.speed?.at(stamp);
+    if (speed === undefined || speed < LEAST_SPEED || !way || !(way.length > 0)) return;
+    this.#block.metres += speed * way.seconds;
+    this.#block.units += way.length;
+    this.#block.measured += way.seconds;
+  }
+
+  #addHeight({ depth, depthScale, intrinsics, seconds }: ScaleEvidence): void {
+    const plane = fitGroundPlane(depth, intrinsics);
+    if (!plane) return;
+    this.#block.heights.push(plane.height / depthScale);
+    this.#block.measured += seconds;
+  }
+
+  /** Of the block, which is over. */
+  #measurement(): ScaleMeasurement | undefined {
+    const { metres, units, heights, measured, seconds } = this.#block;
+    this.#block = emptyBlock();
+    // camera_height may have been set to 0 meanwhile
+    if (measured < LEAST_SHARE * seconds || (heights.length > 0 && !(this.parameters.cameraHeight > 0)))
+      return undefined;
+    const height = heights.sort((a, b) => a - b)[heights.length >> 1];
+    const scale = heights.length > 0 ? this.parameters.cameraHeight / height : metres / units;
+    return { logScale: Math.log(scale), variance: BLOCK_SPREAD ** 2 };
+  }
+}
+
+interface Block {
+  seconds: number;
+  /** Of them those in which something was measured. */
+  measured: number;
+  /** By the speed, and by the images. */
+  metres: number;
+  units: number;
+  /** Of the camera above the ground, in the model's unit. */
+  heights: number[];
+}
+
+const emptyBlock = (): Block => ({ seconds: 0, measured: 0, metres: 0, units: 0, heights: [] });

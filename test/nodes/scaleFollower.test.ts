@@ -1,0 +1,69 @@
+import { ScaleFollower, type ScaleEvidence } from '../../src/nodes/scaleFollower';
+
+const FRAME = 0.1;
+const intrinsics = { width: 96, height: 64, fx: 80, fy: 80, cx: 47.5, cy: 25 };
+const SLOPE = 0.08;
+
+/** Road `height` units under a level camera, sky above. */
+function road(height: number, scale: number): Float32Array {
+  return Float32Array.from({ length: 96 * 64 }, (_, i) => {
+    const slope = (Math.floor(i / 96) - intrinsics.cy) / intrinsics.fy;
+    return slope > SLOPE ? (scale * height) / slope : Infinity;
+  });
+}
+
+function follow(
+  follower: ScaleFollower,
+  frames: number,
+  evidence: (frame: number, scale: number) => Partial<ScaleEvidence>,
+): number[] {
+  return Array.from({ length: frames }, (_, frame) => {
+    const { scale } = follower.scale;
+    const none = { way: undefined, depth: new Float32Array(96 * 64).fill(NaN) };
+    follower.add({ stamp: frame, seconds: FRAME, depthScale: scale, intrinsics, ...none, ...evidence(frame, scale) });
+    return follower.scale.scale;
+  });
+}
+
+test('speed: the way by the speed over the way by the images, of a second each', () => {
+  const parameters = { scaleSource: 'velocity', fixedScale: 1, cameraHeight: 0 } as const;
+  let speed: number | undefined = 15;
+  const follower = new ScaleFollower(parameters, { at: () => speed });
+  // Ways of single frames are off by a half, up and down.
+  const noisy = (frame: number): Partial<ScaleEvidence> => ({
+    way: { length: (15 * FRAME * (frame % 2 ? 1.5 : 0.5)) / 2.5, seconds: FRAME },
+  });
+  follow(follower, 19, noisy);
+  expect(follower.scale).toMatchObject({ scale: 1, known: false });
+  follow(follower, 1, () => noisy(19));
+  expect(follower.scale).toMatchObject({ known: true, scale: expect.closeTo(2.5, 3) as number });
+  const { variance } = follower.scale;
+  follow(follower, 100, noisy);
+  expect(follower.scale.variance).toBeLessThan(variance);
+  // Standing, or without a speed, it stays, and is less and less sure.
+  speed = 0.3;
+  const kept = follower.scale;
+  follow(follower, 50, noisy);
+  speed = undefined;
+  follow(follower, 50, noisy);
+  expect(follower.scale.scale).toBe(kept.scale);
+  expect(follower.scale.variance).toBeGreaterThan(kept.variance);
+});
+
+test('camera height: the known height over that above the ground in the map, whatever scale the map already has', () => {
+  const follower = new ScaleFollower({ scaleSource: 'camera_height', fixedScale: 1, cameraHeight: 1.5 }, undefined);
+  follow(follower, 80, (_, scale) => ({ depth: road(0.5, scale) }));
+  expect(follower.scale).toMatchObject({ known: true, scale: expect.closeTo(3, 2) as number });
+});
+
+test('fixed: known at once, and live; none: never', () => {
+  const parameters = { scaleSource: 'fixed' as const, fixedScale: 1.7, cameraHeight: 0 };
+  const follower = new ScaleFollower(parameters, undefined);
+  expect(follower.scale).toMatchObject({ scale: 1.7, known: true });
+  expect(follower.scale.variance).toBeGreaterThan(0);
+  parameters.fixedScale = 2;
+  expect(follower.scale.scale).toBe(2);
+  const none = new ScaleFollower({ scaleSource: 'none', fixedScale: 1.7, cameraHeight: 0 }, undefined);
+  follow(none, 30, (_, scale) => ({ depth: road(0.5, scale) }));
+  expect(none.scale).toEqual({ scale: 1, variance: Infinity, known: false });
+});

@@ -1,0 +1,52 @@
+import { ScaleFilter } from '../../src/odometry/scaleFilter';
+import { Random } from '../../src/training/random';
+import { normal } from '../support/normal';
+
+const FRAME = 0.1;
+const random = new Random(3);
+
+/** Frames measured with 10 % noise around a scale. */
+function drive(filter: ScaleFilter, frames: number, scale: number, slips = 0): number[] {
+  return Array.from({ length: frames }, () => {
+    const slip = random.uniform() < slips ? 1.5 : 0;
+    return filter.next(FRAME, { logScale: Math.log(scale) + 0.1 * normal(random) + slip, variance: 0.01 }).scale;
+  });
+}
+
+test('a scale is unknown until it has been measured some times, and then near the true one', () => {
+  const filter = new ScaleFilter();
+  expect(filter.next(FRAME)).toEqual({ scale: 1, variance: Infinity, known: false });
+  drive(filter, 200, 2.5);
+  const { scale, variance, known } = filter.next(FRAME);
+  expect(known).toBe(true);
+  expect(Math.abs(Math.log(scale / 2.5))).toBeLessThan(0.05);
+  expect(Math.sqrt(variance)).toBeLessThan(0.1 * scale);
+});
+
+test('slips are left out, and the scale never jumps', () => {
+  const filter = new ScaleFilter();
+  drive(filter, 100, 2);
+  const shown = drive(filter, 300, 2, 0.2);
+  expect(filter.outliers).toBeGreaterThan(40);
+  for (const [i, scale] of shown.entries()) {
+    expect(Math.abs(Math.log(scale / 2))).toBeLessThan(0.08);
+    if (i > 0) expect(Math.abs(scale / shown[i - 1] - 1)).toBeLessThan(0.01);
+  }
+});
+
+test('a scale that has changed is found, in steps below one per cent', () => {
+  const filter = new ScaleFilter();
+  drive(filter, 100, 2);
+  const shown = drive(filter, 400, 5);
+  expect(filter.restarts).toBe(1);
+  expect(Math.abs(Math.log(shown[399] / 5))).toBeLessThan(0.08);
+  for (let i = 1; i < shown.length; i++) expect(Math.abs(shown[i] / shown[i - 1] - 1)).toBeLessThan(0.01);
+});
+
+test('without measurements the variance grows, and what is no number is no measurement', () => {
+  const filter = new ScaleFilter();
+  drive(filter, 100, 2);
+  const before = filter.next(FRAME).variance;
+  for (let i = 0; i < 100; i++) filter.next(FRAME, { logScale: NaN, variance: 0.01 });
+  expect(filter.next(FRAME).variance).toBeGreaterThan(before + 4 * 0.02 ** 2 * 9);
+});
