@@ -1,5 +1,10 @@
 import { type CameraInfoMessage, WHOLE_IMAGE } from './messages';
 
+/** Pixels. */
+const SHORTEST_FOCAL = 1;
+/** No number of a camera is as large; scaled, it could be infinite. */
+const LARGEST = 1e9;
+
 /** What is wrong with a camera_info for our purpose, naming the field; undefined when nothing is. */
 export function cameraInfoFault(info: CameraInfoMessage): string | undefined {
   const fields: [string, number][] = [
@@ -7,16 +12,21 @@ export function cameraInfoFault(info: CameraInfoMessage): string | undefined {
     ['k[4] (fy)', info.k[4]],
   ];
   for (const [field, value] of fields) {
-    if (!(value > 0 && Number.isFinite(value))) return `${field} is ${value}: the camera is not calibrated`;
+    if (!(value >= SHORTEST_FOCAL && Number.isFinite(value))) {
+      return `${field} is ${value}: the camera is not calibrated`;
+    }
   }
   for (const [name, matrix] of Object.entries({ k: info.k, r: info.r, p: info.p, d: info.d })) {
-    const bad = Array.from(matrix).findIndex((value) => !Number.isFinite(value));
+    const bad = Array.from(matrix).findIndex((value) => !(Math.abs(value) < LARGEST));
     if (bad >= 0) return `${name}[${bad}] is ${matrix[bad]}`;
   }
   if (info.width === 0 || info.height === 0) return `size is ${info.width}x${info.height}`;
   const { xOffset, yOffset, width, height } = info.roi;
   if (xOffset + width > info.width || yOffset + height > info.height) {
     return `roi is ${width}x${height} at ${xOffset}, ${yOffset}, outside of width x height ${info.width}x${info.height}`;
+  }
+  if (info.binningX > (width || info.width) || info.binningY > (height || info.height)) {
+    return `binning is ${info.binningX}x${info.binningY}, more than there are pixels`;
   }
   return undefined;
 }
