@@ -1,0 +1,149 @@
+/** Takes the camera's image and depth_node's maps of one instant from the middleware, when somebody is ready for them, and encodes them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { secondsBetween } from '../egoMotionMessage';
+import type { Time } from '../ros/cdr';
+import { readCameraInfo, type CameraInfoMessage } from '../ros/messages';
+import { pollTopic, qos, type PolledSubscription, type RosNode, type Subscription } from '../ros/rclnodejs';
+import type { ThrottledLog } from '../ros/throttledLog';
+import type { DashboardParameters } from '../dashboardParameters';
+import {
+  CameraEncoder,
+  encodeConfidence,
+  encodeDepth,
+  encodeGradient,
+  readStamp,
+  type EncodedPicture,
+} from './encodePictures';
+
+/** Views that are made of image messages. */
+export const PICTURES = ['camera', 'depth', 'gradient', 'confidence'] as const;
+export type PictureName = (typeof PICTURES)[number];
+
+const TYPES: Readonly<Record<PictureName, string>> = {
+  camera: 'sensor_msgs/msg/Image',
+  depth: 'sensor_msgs/msg/Image',
+  gradient: 'depthgrad/msg/DepthGradient',
+  confidence: 'sensor_msgs/msg/Image',
+};
+/** Maps of an instant come when the network is done with its image. */
+const INSTANT_LIMIT_MS = 150;
+const POLL_MS = 5;
+
+interface Source {
+  readonly subscription: PolledSubscription;
+  /** Of the last message taken. */
+  stamp?: Time;
+}
+
+export class PictureCapture {
+  readonly #node: RosNode;
+  readonly #parameters: DashboardParameters;
+  readonly #log: ThrottledLog;
+  readonly #sources = new Map<PictureName, Source>();
+  readonly #camera = new CameraEncoder();
+  #infoSubscription?: Subscription;
+  #info?: CameraInfoMessage;
+
+  constructor(node: RosNode, parameters: DashboardParameters, log: ThrottledLog) {
+    this.#node = node;
+    this.#parameters = parameters;
+    this.#log = log;
+  }
+
+  /** Subscribes to what is looked at and to nothing else: depth_node builds a message only where somebody subscribes. */
+  follow(wanted: ReadonlySet<string>): void {
+    for (const name of PICTURES) {
+      const source = this.#sources.get(name);
+      if (wanted.has(name) && !source) this.#sources.set(name, { subscription: this.#subscribe(name) });
+      if (!wanted.has(name) && source) {
+        source.subscription.close();
+        this.#sources.delete(name);
+      }
+    }
+    if (wanted.has('depth') === (this.#infoSubscription !== undefined)) return;
+    if (this.#infoSubscription) {
+      this.#node.destroySubscription(this.#infoSubscription);
+      this.#infoSubscription = undefined;
+    } else {
+      const options = { qos: qos('best_effort', 1), isRaw: true } as const;
+      const topic = `${this.#parameters.depthNode}/camera_info`;
+      this.#infoSubscription = this.#node.createSubscription(
+        'sensor_msgs/msg/CameraInfo',
+        topic,
+        options,
+        (message) => {
+          try {
+            this.#info = readCameraInfo(message);
+          } catch (error) {
+            this.#log.warn(topic, `${topic}: message ignored: ${(error as Error).message}`);
+          }
+        },
+      );
+    }
+  }
+
+  /** Topic and how many publish on it, of what is subscribed to. */
+  topics(): Partial<Record<PictureName, { topic: string; publishers: number }>> {
+    return Object.fromEntries(
+      [...this.#sources].map(([name, { subscription }]) => [
+        name,
+        { topic: subscription.topic, publishers: subscription.publisherCount },
+      ]),
+    );
+  }
+
+  /**
+   * The newest pictures of those asked for that were not taken before. All of one stamp where they come in time: the camera's image is taken first, and
+   * maps are taken until those of its stamp are there.
+   */
+  async take(due: readonly PictureName[]): Promise<Map<PictureName, EncodedPicture>> {
+    const messages = await this.#takeInstant(due);
+    const pictures = new Map<PictureName, EncodedPicture>();
+    for (const [name, message] of messages) {
+      try {
+        pictures.set(name, await this.#encode(name, message));
+      } catch (error) {
+        const topic = this.#sources.get(name)?.subscription.topic ?? name;
+        this.#log.warn(name, `${topic}: not shown: ${(error as Error).message}`);
+      }
+    }
+    return pictures;
+  }
+
+  async #takeInstant(due: readonly PictureName[]): Promise<Map<PictureName, Buffer>> {
+    const messages = new Map<PictureName, Buffer>();
+    const pending = new Set(due);
+    const limit = performance.now() + INSTANT_LIMIT_MS;
+    let instant: Time | undefined;
+    for (;;) {
+      for (const name of PICTURES) {
+        const source = this.#sources.get(name);
+        if (!source || !pending.has(name)) continue;
+        const message = source.subscription.take();
+        if (message) {
+          messages.set(name, message);
+          source.stamp = readStamp(message);
+          instant ??= source.stamp;
+        }
+        const reached = instant && source.stamp && secondsBetween(instant, source.stamp) >= 0;
+        if (reached && (message || name !== 'camera')) pending.delete(name);
+      }
+      if (pending.size === 0 || performance.now() > limit) return messages;
+      await sleep(POLL_MS);
+    }
+  }
+
+  async #encode(name: PictureName, message: Buffer): Promise<EncodedPicture> {
+    const { pictureWidth, imageRows } = this.#parameters;
+    if (name === 'camera') return this.#camera.encode(message, pictureWidth, imageRows);
+    if (name === 'depth') return encodeDepth(message, this.#info);
+    return name === 'gradient' ? encodeGradient(message) : encodeConfidence(message);
+  }
+
+  #subscribe(name: PictureName): PolledSubscription {
+    const { depthNode, imageReliability } = this.#parameters;
+    const topic = name === 'camera' ? 'image' : `${depthNode}/${name}`;
+    const reliability = name === 'camera' ? imageReliability : 'best_effort';
+    return pollTopic(this.#node, TYPES[name], topic, qos(reliability, 1));
+  }
+}

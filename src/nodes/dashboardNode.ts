@@ -1,0 +1,146 @@
+/** dashboard_node: the page of a running depth_node, and the Foxglove protocol for other viewers. docs/dashboard.md has both. */
+import { end, isEnding, onEnd } from './ros/endOnSignal';
+import { readdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { hostname, setPriority } from 'node:os';
+import { WebSocketServer } from 'ws';
+import { Access, requestUrl } from './dashboard/access';
+import { Dashboard } from './dashboard/dashboard';
+import { SUBPROTOCOLS } from './dashboard/foxglove/foxgloveServer';
+import { TopicBridge } from './dashboard/foxglove/topicBridge';
+import { createPageServer } from './dashboard/pageServer';
+import { declareDashboardParameters, type DashboardParameters } from './dashboardParameters';
+import { ParameterError } from './ros/parameters';
+import { createNode, rclnodejs, type RosNode } from './ros/rclnodejs';
+import { ThrottledLog } from './ros/throttledLog';
+
+/** Nothing a browser says is longer. */
+const MOST_INCOMING_BYTES = 1 << 20;
+const SOCKET_PATH = '/views';
+
+async function main(): Promise<void> {
+  rclnodejs.removeSignalHandlers();
+  await rclnodejs.init();
+  onEnd(() => rclnodejs.shutdown());
+  const node = createNode('dashboard_node');
+  const log = new ThrottledLog(node.getLogger());
+  const parameters = declareDashboardParameters(node);
+  giveWay(parameters.niceness);
+
+  const dashboard = new Dashboard(node, parameters, log);
+  onEnd(() => dashboard.close());
+  node.spin();
+  const access = new Access(parameters);
+  await servePage(node, parameters, access, dashboard);
+  if (parameters.foxglovePort !== 0) await serveFoxglove(node, parameters, access, log);
+  dashboard.run().catch(fail);
+}
+
+/** Every thread of this process, those of DDS included, which were started before the parameters were known. */
+function giveWay(niceness: number): void {
+  if (niceness === 0) return;
+  for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), niceness);
+}
+
+async function servePage(
+  node: RosNode,
+  parameters: DashboardParameters,
+  access: Access,
+  dashboard: Dashboard,
+): Promise<void> {
+  const { bindAddress, port } = parameters;
+  const server = createPageServer(access);
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_INCOMING_BYTES, perMessageDeflate: false });
+  upgrade(server, access, sockets, SOCKET_PATH);
+  sockets.on('connection', (socket) => dashboard.connect(socket));
+  const actualPort = await listen(server, bindAddress, port).catch((error: NodeJS.ErrnoException) => {
+    throw new ParameterError(`parameters bind_address and port: ${bindAddress}:${port}: ${whyNot(error)}`);
+  });
+  onEnd(() => closeAll(server, sockets));
+  node.getLogger().info(`page of ${parameters.depthNode}: http://${shown(parameters, actualPort, access)}`);
+}
+
+async function serveFoxglove(
+  node: RosNode,
+  parameters: DashboardParameters,
+  { token = '' }: Access,
+  log: ThrottledLog,
+): Promise<void> {
+  const { bindAddress, foxglovePort, foxgloveOrigins: origins } = parameters;
+  const access = new Access({ bindAddress, token, origins });
+  const server = createServer((_, response) => {
+    response.writeHead(426, { Upgrade: 'websocket' }).end('Foxglove WebSocket protocol\n');
+  });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MOST_INCOMING_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+  });
+  upgrade(server, access, sockets, undefined);
+  try {
+    const port = await listen(server, bindAddress, foxglovePort);
+    node.getLogger().info(`Foxglove: ws://${shown(parameters, port, access)}`);
+  } catch (error) {
+    // Very likely foxglove_bridge, which serves the same: no reason to do without the page.
+    const why = whyNot(error as NodeJS.ErrnoException);
+    node.getLogger().warn(`parameter foxglove_port: ${bindAddress}:${foxglovePort}: ${why}; going on without it`);
+    return;
+  }
+  onEnd(() => closeAll(server, sockets));
+  const bridge = new TopicBridge(node, log);
+  onEnd(() => bridge.close());
+  sockets.on('connection', (socket) => bridge.connect(socket));
+}
+
+/** Makes WebSockets of the requests that `access` lets in. @param path the only one; undefined: any */
+function upgrade(server: Server, access: Access, sockets: WebSocketServer, path: string | undefined): void {
+  server.on('upgrade', (request, socket, head) => {
+    const isHere = path === undefined || requestUrl(request)?.pathname === path;
+    const refusal = access.refusal(request) ?? (isHere ? undefined : 404);
+    socket.on('error', () => socket.destroy());
+    if (refusal) socket.end(`HTTP/1.1 ${refusal} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    else sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted, request));
+  });
+}
+
+/** The port it listens on; rejects where it cannot. */
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+}
+
+function closeAll(server: Server, sockets: WebSocketServer): void {
+  for (const socket of sockets.clients) socket.terminate();
+  server.close();
+  server.closeAllConnections();
+}
+
+function whyNot({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE') return 'another program listens there; give another port, or 0 for any free one';
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'no address of this machine';
+  if (code === 'EACCES') return 'this user may not listen there; ports below 1024 are for root';
+  return message;
+}
+
+/** Host, port and token, for the log. */
+function shown({ bindAddress }: DashboardParameters, port: number, { token }: Access): string {
+  const isEveryAddress = bindAddress === '0.0.0.0' || bindAddress === '::';
+  const host = isEveryAddress ? hostname() : bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress;
+  return `${host}:${port}/${token === undefined ? '' : `?token=${encodeURIComponent(token)}`}`;
+}
+
+/** Nothing can go on: says why and ends with code 1. */
+function fail(error: Error): void {
+  if (isEnding()) return;
+  process.stderr.write(`dashboard_node: ${error.message}\n`);
+  void end(1);
+}
+
+main().catch(fail);

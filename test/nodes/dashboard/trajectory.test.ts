@@ -1,0 +1,92 @@
+import { quaternionFromRotation, rotationFromAxisAngle } from '../../../src/geometry/se3';
+import type { EgoMotion, Odometry } from '../../../src/nodes/dashboard/received';
+import { Trajectory } from '../../../src/nodes/dashboard/trajectory';
+
+const header = { stamp: { sec: 1, nanosec: 0 }, frame_id: 'lens' };
+
+interface Step {
+  readonly ahead: number;
+  /** Radians to the right. */
+  readonly turn?: number;
+  readonly scale?: number;
+  readonly source?: number;
+}
+
+function motion({ ahead, turn = 0, scale = 1, source = 1 }: Step): EgoMotion {
+  const [x, y, z, w] = quaternionFromRotation(rotationFromAxisAngle(0, turn, 0));
+  return {
+    header,
+    pose: { pose: { position: { x: 0, y: 0, z: ahead }, orientation: { x, y, z, w } } },
+    twist: { twist: { linear: { x: 0, y: 0, z: ahead * 10 } } },
+    scale,
+    scale_variance: 0.01,
+    scale_source: source,
+    quality: 0.5,
+  };
+}
+
+function odometry(x: number, y: number): Odometry {
+  const orientation = { x: 0, y: 0, z: 0, w: 1 };
+  return {
+    header: { ...header, frame_id: 'odom' },
+    child_frame_id: 'base_link',
+    pose: { pose: { position: { x, y, z: 0 }, orientation }, covariance: [] },
+    twist: { twist: { linear: { x: 0, y: 0, z: 0 } } },
+  };
+}
+
+function points(trajectory: Trajectory): number[][] {
+  const values = new Float32Array(trajectory.points().slice().buffer);
+  return Array.from({ length: values.length / 3 }, (_, i) => [...values.subarray(3 * i, 3 * i + 3)]);
+}
+
+test('ego-motions are chained, and turned to x ahead, y left, z up', () => {
+  const trajectory = new Trajectory();
+  trajectory.takeEgoMotion(motion({ ahead: 2 }));
+  trajectory.takeEgoMotion(motion({ ahead: 2, turn: Math.PI / 2 }));
+  trajectory.takeEgoMotion(motion({ ahead: 3 }));
+  const [x, y, z] = points(trajectory).at(-1)!;
+  expect([x, y, z].map((value) => Number(value.toFixed(5)))).toEqual([4, -3, 0].map((value) => value + 0)); // 3 to the right
+  expect(trajectory).toMatchObject({ source: 'ego_motion', isMetric: false, frameId: 'start of lens' });
+  expect(trajectory.length).toBeCloseTo(5, 6);
+  expect(trajectory.scale).toMatchObject({ source: 1, speed: 30, quality: 0.5 });
+});
+
+test('what is metric begins anew: a path in two units is none', () => {
+  const trajectory = new Trajectory();
+  trajectory.takeEgoMotion(motion({ ahead: 2 }));
+  trajectory.takeEgoMotion(motion({ ahead: 2, scale: 1.5, source: 2 }));
+  trajectory.takeEgoMotion(motion({ ahead: 2, scale: 1.5, source: 2 }));
+  expect(points(trajectory).at(-1)![0]).toBeCloseTo(4, 5);
+  expect(trajectory).toMatchObject({ isMetric: true, scale: { speed: 20 } });
+});
+
+test('a motion that is not known is no step', () => {
+  const trajectory = new Trajectory();
+  trajectory.takeEgoMotion(motion({ ahead: 2, source: 0 }));
+  expect(trajectory).toMatchObject({ source: undefined, scale: { source: 0 } });
+  expect(points(trajectory)).toEqual([]);
+});
+
+test('odometry wins over chained motions, whenever it comes', () => {
+  const trajectory = new Trajectory();
+  trajectory.takeEgoMotion(motion({ ahead: 2 }));
+  trajectory.takeOdometry(odometry(7, 8));
+  trajectory.takeEgoMotion(motion({ ahead: 2 }));
+  trajectory.takeOdometry(odometry(8, 8));
+  expect(points(trajectory).at(-1)).toEqual([8, 8, 0]);
+  expect(trajectory).toMatchObject({ source: 'odometry', frameId: 'odom', length: 1 });
+  trajectory.takeOdometry(odometry(NaN, 0));
+  expect(points(trajectory).at(-1)).toEqual([8, 8, 0]);
+});
+
+test('a long path is thinned out; its ends stay', () => {
+  const trajectory = new Trajectory();
+  for (let i = 0; i <= 30_001; i++) trajectory.takeOdometry(odometry(i, 0));
+  const path = points(trajectory);
+  expect(path.length).toBeLessThanOrEqual(4002);
+  expect(path.length).toBeGreaterThan(2000);
+  expect(path[0]).toEqual([0, 0, 0]);
+  expect(path.at(-1)).toEqual([30_001, 0, 0]);
+  expect(trajectory.length).toBe(30_001);
+});

@@ -1,0 +1,93 @@
+/** What the nodes say of themselves on /diagnostics: in the header as it was said, as a list, and as curves. */
+import { ACCENT, drawCurves, SECOND } from './plots.js';
+
+/** Seconds of curves, once there are so many. */
+const SPAN = 120;
+const LEAST_SPAN = 20;
+/** Constants of EgoMotion.msg. */
+const SCALE_SOURCES = ['unavailable', 'unknown', 'from speed', 'from camera height', 'fixed'];
+const FIRST_METRIC_SOURCE = 2;
+
+/** Whether depth is in metres, or can be made so. */
+export const isMetric = (scale) => (scale?.source ?? 0) >= FIRST_METRIC_SOURCE;
+
+export class Figures {
+  #panel;
+  #history = { seconds: [], fps: [], p50: [], p95: [], droppedShare: [] };
+  #counts;
+
+  constructor(panel) {
+    this.#panel = panel;
+  }
+
+  show({ diagnostics = [], inferenceName, scale }) {
+    const inference = diagnostics.find(({ name }) => name === inferenceName);
+    for (const element of document.querySelectorAll('[data-number]')) {
+      const { number, unit } = element.dataset;
+      const value = inference?.values[number];
+      element.textContent = value === undefined ? '–' : `${value} ${unit}`.trim();
+      element.dataset.stale = `${inference?.stale ?? true}`;
+    }
+    const { model_name: name, model_version: version, execution_provider: provider } = inference?.values ?? {};
+    document.querySelector('#model').textContent = name ? `${name} ${version} (${provider})` : '–';
+    document.querySelector('#scale').textContent = scaleText(scale);
+    document.querySelector('#diagnostics').replaceChildren(...diagnostics.map(statusItem));
+    this.#panel.waiting.textContent = inference ? '' : `waiting for "${inferenceName}" on /diagnostics`;
+    if (inference) this.#remember(inference);
+  }
+
+  paint() {
+    const { seconds, fps, p50, p95, droppedShare } = this.#history;
+    if (seconds.length === 0) return;
+    const charts = [
+      { title: 'rate', unit: 'depths/s', curves: [{ name: '', colour: ACCENT, values: fps }] },
+      {
+        title: 'latency',
+        unit: 'ms',
+        curves: [
+          { name: 'p50', colour: ACCENT, values: p50 },
+          { name: 'p95', colour: SECOND, values: p95 },
+        ],
+      },
+      { title: 'dropped', unit: '% of images', curves: [{ name: '', colour: SECOND, values: droppedShare }] },
+    ];
+    const span = Math.min(SPAN, Math.max(LEAST_SPAN, seconds.at(-1) - seconds[0]));
+    drawCurves(this.#panel.canvas, charts, seconds, span);
+    this.#panel.note.textContent = `last ${span.toFixed(0)} s`;
+  }
+
+  /** One point of the curves for every new diagnostics. */
+  #remember({ stamp, values, stale }) {
+    const history = this.#history;
+    if (stale || history.seconds.at(-1) === stamp) return;
+    const counts = { arrived: Number(values.frames_in), dropped: Number(values.dropped) };
+    const since = this.#counts ? counts.arrived - this.#counts.arrived : 0;
+    const point = {
+      seconds: stamp,
+      fps: Number(values.fps),
+      p50: Number(values.latency_p50_ms),
+      p95: Number(values.latency_p95_ms),
+      droppedShare: since > 0 ? (100 * (counts.dropped - this.#counts.dropped)) / since : 0,
+    };
+    this.#counts = counts;
+    for (const [name, value] of Object.entries(point)) history[name].push(value);
+    while (history.seconds[0] < stamp - SPAN) for (const values of Object.values(history)) values.shift();
+    this.paint();
+  }
+}
+
+function statusItem({ name, level, message, stale }) {
+  const item = document.createElement('li');
+  item.dataset.level = `${stale ? 3 : level}`;
+  item.textContent = `${name}: ${stale ? 'silent; last: ' : ''}${message}`;
+  item.title = item.textContent;
+  return item;
+}
+
+function scaleText(scale) {
+  if (!scale) return '–';
+  const source = SCALE_SOURCES[scale.source] ?? `source ${scale.source}`;
+  if (!isMetric(scale)) return source;
+  const deviation = scale.variance === null ? '' : ` ± ${Math.sqrt(scale.variance).toFixed(3)}`;
+  return `${scale.scale.toFixed(3)}${deviation} m/unit, ${source}`;
+}
