@@ -2,6 +2,9 @@
 Plays a recording through the depth node; ends when the recording ends.
 
     ros2 launch depthgrad replay.launch.py source:=drive.mp4 calibration:=calib.yaml rviz:=true
+    ros2 launch depthgrad replay.launch.py source:=drive_bag image:=/front/image_raw clock:=100.0 use_sim_time:=true
+
+A bag's messages keep their own topics: `image` then says which one the depth node takes.
 """
 
 import os
@@ -27,13 +30,15 @@ def generate_launch_description():
     remappings = [('image', LaunchConfiguration('image')), ('camera_info', LaunchConfiguration('camera_info'))]
 
     arguments = [
-        DeclareLaunchArgument('source', description='Video file, folder of images or /dev/videoN.'),
+        DeclareLaunchArgument('source', description='Video file, folder of images, /dev/videoN or ROS 2 bag.'),
         DeclareLaunchArgument(
             'calibration', default_value='', description='calib.yaml; empty: the one in or beside the source.'
         ),
         DeclareLaunchArgument('rate', default_value='1.0', description="Multiple of the source's rate; 0: no waiting."),
-        DeclareLaunchArgument('loop', default_value='false', description='Begin again after the last frame.'),
+        DeclareLaunchArgument('loop', default_value='false', description='Begin again after the end.'),
         DeclareLaunchArgument('start', default_value='0.0', description='Seconds into the source.'),
+        DeclareLaunchArgument('topics', default_value='', description='Of a bag: topics to play, separated by commas; empty: all.'),
+        DeclareLaunchArgument('clock', default_value='0.0', description="Of a bag: its time on /clock so often a second; 0: not."),
         DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes.'),
         DeclareLaunchArgument('image', default_value='/camera/image_raw', description='Image topic.'),
         DeclareLaunchArgument(
@@ -84,6 +89,8 @@ def generate_launch_description():
                 'rate': ParameterValue(LaunchConfiguration('rate'), value_type=float),
                 'loop': ParameterValue(LaunchConfiguration('loop'), value_type=bool),
                 'start': ParameterValue(LaunchConfiguration('start'), value_type=float),
+                'topics': text('topics'),
+                'clock': ParameterValue(LaunchConfiguration('clock'), value_type=float),
                 'use_sim_time': use_sim_time,
             },
         ],

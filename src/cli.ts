@@ -2,6 +2,7 @@
 import './training/recipeThreads';
 import { Command } from 'commander';
 import { registerAdapt } from './adaptation/adaptCommand';
+import { registerRecord } from './nodes/recordCommand';
 import { registerExport } from './training/exportCommand';
 import { registerEvaluate } from './training/evaluation';
 import { registerPrepare } from './training/prepareCommand';
@@ -18,6 +19,7 @@ registerExport(program);
 registerEvaluate(program);
 registerPrepare(program);
 registerAdapt(program);
+registerRecord(program);
 registerStudy(program);
 registerTable(program);
 program.parseAsync().catch((error: unknown) => {

@@ -30,3 +30,4 @@ fi
 DG_INTERFACES_KEY=$DG_ROS_KEY-$(dg_hash "$DEPTHGRAD_ROOT"/{CMakeLists.txt,package.xml} "$DEPTHGRAD_ROOT"/msg/*.msg "$DEPTHGRAD_ROOT"/srv/*.srv \
   "$DEPTHGRAD_ROOT"/interfaces/tf2_msgs/{CMakeLists.txt,package.xml,msg/TFMessage.msg} "$DG_SETUP/interfaces.sh")
 DG_INTERFACES=$DG_CACHE/interfaces/$DG_INTERFACES_KEY
+DG_BAG_READERS=$DG_CACHE/python/bag-readers-$(dg_hash "$DG_SETUP"/bag-readers.{txt,sh})

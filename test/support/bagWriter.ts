@@ -18,7 +18,7 @@ export interface WrittenMessage {
 const definitions = Object.values(ros2humble);
 const writers = new Map<string, MessageWriter>();
 
-function cdr({ type, message }: WrittenMessage): Uint8Array {
+export function cdr({ type, message }: WrittenMessage): Uint8Array {
   let writer = writers.get(type);
   if (!writer) {
     writer = new MessageWriter([{ definitions: ros2humble[type].definitions }, ...definitions]);

@@ -11,7 +11,7 @@ import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { FrameSourceError } from '../frame';
-import { describe, type BagFile, type BagMessage, type BagTopic } from './bagFile';
+import { BagDamageError, describe, type BagFile, type BagMessage, type BagTopic, type TimeRange } from './bagFile';
 import { isZstd, loadDecompressors, zstdContentSize, type Decompressors } from './decompression';
 import { openMcapFile } from './mcapFile';
 import { openSqliteFile } from './sqliteFile';
@@ -34,12 +34,20 @@ export interface Bag {
   /** The storage files, in the order they are read. */
   readonly files: readonly string[];
   readonly topics: readonly BagTopic[];
+  /** When its first message was received. */
+  readonly startNs?: bigint;
+  /** What its files lack that are not whole, each naming its file. */
+  readonly caveats: readonly FrameSourceError[];
   /**
    * Messages of these topics, file after file, within a file in the order of reception. Memory does not grow with the bag.
-   * @throws BagDamageError naming the file, where one cannot be read on, after everything before it
+   * @throws BagDamageError naming the file, where one cannot be read on, after everything before it; unless `onDamage` takes it, and the next file follows
    */
-  messages(topics: readonly string[]): AsyncIterable<BagMessage>;
+  messages(topics: readonly string[], options?: ReadOptions): AsyncIterable<BagMessage>;
   close(): Promise<void>;
+}
+
+export interface ReadOptions extends TimeRange {
+  readonly onDamage?: (error: BagDamageError) => void;
 }
 
 async function hasMetadata(folder: string): Promise<boolean> {
@@ -140,17 +148,29 @@ export async function openBag(path: string): Promise<Bag> {
     throw error;
   }
 
-  async function* messages(topics: readonly string[]): AsyncGenerator<BagMessage> {
+  async function* messages(
+    topics: readonly string[],
+    { onDamage, ...range }: ReadOptions = {},
+  ): AsyncGenerator<BagMessage> {
+    if (topics.length === 0) return;
     const wanted = new Set(topics);
     for (const file of files) {
-      for await (const message of file.messages(wanted)) yield decompressed(file, message, decompressors);
+      try {
+        for await (const message of file.messages(wanted, range)) yield decompressed(file, message, decompressors);
+      } catch (error) {
+        if (!onDamage || !(error instanceof BagDamageError)) throw error;
+        onDamage(error);
+      }
     }
   }
 
+  const starts = files.flatMap(({ startNs }) => startNs ?? []);
   return {
     path,
     files: paths,
     topics: mergeTopics(files),
+    startNs: starts.length > 0 ? starts.reduce((a, b) => (b < a ? b : a)) : undefined,
+    caveats: files.flatMap(({ caveat }) => caveat ?? []),
     messages,
     close: async () => void (await Promise.all(files.map((file) => file.close()))),
   };

@@ -1,5 +1,6 @@
 /** What one file of a bag gives, whatever its storage. */
 import { FrameSourceError } from '../frame';
+import type { OfferedQos } from './offeredQos';
 
 export interface BagTopic {
   readonly name: string;
@@ -7,6 +8,16 @@ export interface BagTopic {
   readonly type: string;
   /** Undefined where only reading to the end would tell. */
   readonly messageCount?: number;
+  /** What its publishers offered, where that was recorded. */
+  readonly offeredQos?: readonly OfferedQos[];
+  /** Said where the messages are not CDR, and cannot be read for that. */
+  readonly foreignEncoding?: string;
+}
+
+/** By the time of reception, nanoseconds. */
+export interface TimeRange {
+  readonly fromNs?: bigint;
+  readonly beforeNs?: bigint;
 }
 
 export interface BagMessage {
@@ -20,12 +31,16 @@ export interface BagMessage {
 export interface BagFile {
   readonly path: string;
   readonly topics: readonly BagTopic[];
+  /** When its first message was received; undefined where it has none, or cannot tell. */
+  readonly startNs?: bigint;
+  /** What the file lacks, and how it is read nonetheless. */
+  readonly caveat?: FrameSourceError;
   /**
    * Messages in the order of their reception, of damaged and of unindexed files in the order they were written. One at a time is in memory (of an MCAP
    * file, one chunk).
    * @throws BagDamageError at the place where the file cannot be read on, after everything before it
    */
-  messages(topics: ReadonlySet<string>): AsyncIterable<BagMessage>;
+  messages(topics: ReadonlySet<string>, range?: TimeRange): AsyncIterable<BagMessage>;
   close(): Promise<void>;
 }
 

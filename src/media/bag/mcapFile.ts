@@ -2,10 +2,10 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { McapIndexedReader } from '@mcap/core' with { 'resolution-mode': 'import' };
 import { FrameSourceError } from '../frame';
-import { BagDamageError, describe, typeName, type BagFile, type BagMessage, type BagTopic } from './bagFile';
+import { BagDamageError, describe, type BagFile, type BagMessage, type BagTopic, type TimeRange } from './bagFile';
 import type { Decompressors } from './decompression';
+import { mcapChannel, streamMcap, type McapChannel } from './mcapStream';
 
-const READ_BYTES = 1 << 20;
 const CDR = 'cdr';
 
 /** The library's way to read at random. */
@@ -27,61 +27,13 @@ class HandleReadable {
   }
 }
 
-interface Channel {
-  readonly topic: string;
-  readonly type: string;
-  readonly encoding: string;
-}
-
-type TopicMap = Map<string, { type: string; encoding: string; messageCount?: number }>;
+type TopicMap = Map<string, McapChannel & { messageCount?: number }>;
 
 function topicList(topics: TopicMap): BagTopic[] {
-  return Array.from(topics, ([name, { type, messageCount }]) => ({ name, type, messageCount }));
-}
-
-/** Every record of the file from its start; needs no index. */
-async function* streamMessages(
-  path: string,
-  handle: FileHandle,
-  decompressHandlers: Decompressors,
-): AsyncGenerator<{ channel: Channel; logTime: bigint; data: Uint8Array } | { channel: Channel }> {
-  const { McapStreamReader } = await import('@mcap/core');
-  const reader = new McapStreamReader({ decompressHandlers });
-  const schemas = new Map<number, string>();
-  const channels = new Map<number, Channel>();
-  const piece = new Uint8Array(READ_BYTES);
-  let messages = 0;
-  const damaged = (what: string) =>
-    new BagDamageError(path, `${what}; the ${messages} messages before it were read. ros2 bag reindex or mcap recover`);
-  for (let offset = 0; !reader.done();) {
-    const { bytesRead } = await handle.read(piece, 0, READ_BYTES, offset);
-    if (bytesRead === 0) throw damaged(`the MCAP file ends in the middle of a record, at byte ${offset}`);
-    offset += bytesRead;
-    try {
-      reader.append(piece.subarray(0, bytesRead));
-    } catch (error) {
-      throw damaged(`MCAP record before byte ${offset}: ${describe(error)}`);
-    }
-    for (;;) {
-      let record;
-      try {
-        record = reader.nextRecord();
-      } catch (error) {
-        throw damaged(`MCAP record before byte ${offset}: ${describe(error)}`);
-      }
-      if (!record) break;
-      if (record.type === 'Schema') schemas.set(record.id, typeName(record.name));
-      else if (record.type === 'Channel') {
-        const { topic, messageEncoding: encoding } = record;
-        const channel = { topic, type: schemas.get(record.schemaId) ?? '', encoding };
-        channels.set(record.id, channel);
-        yield { channel };
-      } else if (record.type === 'Message') {
-        messages++;
-        yield { channel: channels.get(record.channelId)!, logTime: record.logTime, data: record.data };
-      }
-    }
-  }
+  return Array.from(topics, ([name, { type, encoding, offeredQos, messageCount }]) => {
+    const foreign = encoding === CDR ? {} : { foreignEncoding: encoding };
+    return { name, type, messageCount, ...(offeredQos ? { offeredQos } : {}), ...foreign };
+  });
 }
 
 /** The index at the file's end; undefined where there is none to go by: cut off, or written without chunks. */
@@ -104,13 +56,47 @@ async function readIndex(
 function indexedTopics(reader: McapIndexedReader): TopicMap {
   const topics: TopicMap = new Map();
   const { statistics } = reader;
-  for (const { id, topic, schemaId, messageEncoding: encoding } of reader.channelsById.values()) {
-    const type = typeName(reader.schemasById.get(schemaId)?.name ?? '');
-    const count = statistics && Number(statistics.channelMessageCounts.get(id) ?? 0n);
-    const before = topics.get(topic)?.messageCount ?? 0;
-    topics.set(topic, { type, encoding, messageCount: count === undefined ? undefined : before + count });
+  for (const record of reader.channelsById.values()) {
+    const channel = mcapChannel(record, reader.schemasById.get(record.schemaId)?.name ?? '');
+    const count = statistics && Number(statistics.channelMessageCounts.get(record.id) ?? 0n);
+    const before = topics.get(channel.topic)?.messageCount ?? 0;
+    topics.set(channel.topic, { ...channel, messageCount: count === undefined ? undefined : before + count });
   }
   return topics;
+}
+
+const earlier = (a: bigint | undefined, b: bigint): bigint => (a === undefined || b < a ? b : a);
+
+interface Contents {
+  readonly topics: TopicMap;
+  readonly startNs?: bigint;
+  /** What the file lacks. */
+  readonly caveat?: FrameSourceError;
+}
+
+function indexedContents(index: McapIndexedReader): Contents {
+  let startNs: bigint | undefined;
+  for (const { messageStartTime } of index.chunkIndexes) startNs = earlier(startNs, messageStartTime);
+  return { topics: indexedTopics(index), startNs };
+}
+
+/** Reads the whole file, which alone tells what is in it. */
+async function streamedContents(path: string, handle: FileHandle, decompressors: Decompressors): Promise<Contents> {
+  const topics: TopicMap = new Map();
+  let startNs: bigint | undefined;
+  try {
+    for await (const item of streamMcap(path, handle, decompressors)) {
+      if ('logTime' in item) startNs = earlier(startNs, item.logTime);
+      else topics.set(item.channel.topic, item.channel);
+    }
+  } catch (error) {
+    // Reading the messages will meet the same damage; without a topic there is nothing to read.
+    if (!(error instanceof BagDamageError) || topics.size === 0) throw error;
+    return { topics, startNs, caveat: error };
+  }
+  const caveat =
+    'has no index: its recording was not ended, or it was written without one. It is read from start to end';
+  return { topics, startNs, caveat: new FrameSourceError(path, caveat) };
 }
 
 /** @throws FrameSourceError when not even the file's beginning can be read */
@@ -118,30 +104,29 @@ export async function openMcapFile(path: string, decompressors: Decompressors): 
   const handle = await open(path);
   try {
     const index = await readIndex(handle, decompressors);
-    const topics: TopicMap = index ? indexedTopics(index) : new Map();
-    if (!index) {
-      try {
-        for await (const { channel } of streamMessages(path, handle, decompressors)) topics.set(channel.topic, channel);
-      } catch (error) {
-        // Reading the messages will meet the same damage and report it; without a topic there is nothing to read.
-        if (topics.size === 0) throw error;
-      }
-    }
+    const contents = index ? indexedContents(index) : await streamedContents(path, handle, decompressors);
+    const { topics, startNs, caveat } = contents;
 
-    async function* messages(wanted: ReadonlySet<string>): AsyncGenerator<BagMessage> {
+    async function* messages(
+      wanted: ReadonlySet<string>,
+      { fromNs, beforeNs }: TimeRange = {},
+    ): AsyncGenerator<BagMessage> {
       for (const topic of wanted) {
         const encoding = topics.get(topic)?.encoding ?? CDR;
         if (encoding !== CDR)
           throw new FrameSourceError(path, `topic ${topic} is encoded as "${encoding}"; only CDR (ROS 2) can be read`);
       }
       if (!index) {
-        for await (const record of streamMessages(path, handle, decompressors)) {
-          if (!('data' in record) || !wanted.has(record.channel.topic)) continue;
-          yield { topic: record.channel.topic, receivedNs: record.logTime, cdr: record.data };
+        for await (const item of streamMcap(path, handle, decompressors)) {
+          if (!('logTime' in item) || !wanted.has(item.channel.topic)) continue;
+          const { logTime, data } = item;
+          if ((fromNs !== undefined && logTime < fromNs) || (beforeNs !== undefined && logTime >= beforeNs)) continue;
+          yield { topic: item.channel.topic, receivedNs: logTime, cdr: data };
         }
         return;
       }
-      const records = index.readMessages({ topics: [...wanted] });
+      const endTime = beforeNs === undefined ? undefined : beforeNs - 1n;
+      const records = index.readMessages({ topics: [...wanted], startTime: fromNs, endTime });
       for (let count = 0; ; count++) {
         let next;
         try {
@@ -155,7 +140,7 @@ export async function openMcapFile(path: string, decompressors: Decompressors): 
       }
     }
 
-    return { path, topics: topicList(topics), messages, close: () => handle.close() };
+    return { path, topics: topicList(topics), startNs, caveat, messages, close: () => handle.close() };
   } catch (error) {
     await handle.close();
     throw error;

@@ -168,7 +168,7 @@ describe('refuses, naming the path and what to do:', () => {
     ['text.mcap', 'this is no bag', /neither MCAP nor sqlite3/],
     ['ros1.bag.mcap', '#ROSBAG V2.0\n', /ROS 1 bag; rosbags-convert/],
     ['packed.db3.zstd', Buffer.from('28b52ffd0000', 'hex'), /zstd -d packed\.db3\.zstd/],
-    ['begun.mcap', Buffer.from('\x89MCAP0\r\n', 'latin1'), /ends in the middle of a record/],
+    ['begun.mcap', Buffer.from('\x89MCAP0\r\n', 'latin1'), /ends without its footer/],
     ['rubbish.db3', 'SQLite format 3\0'.repeat(100), /not a ROS 2 bag that can be read/],
   ];
   test.each(files)('%s', async (name, content, message) => {

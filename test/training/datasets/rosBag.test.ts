@@ -337,6 +337,29 @@ describe('poses of odometry', () => {
   });
 });
 
+test('images as sensors and drivers give them: Bayer and yuv422 are read as the colours they stand for', async () => {
+  const flat = (bytesOfBlock: number[], step: number): object => ({
+    step,
+    data: Uint8Array.from({ length: 24 * step }, (_, i) => {
+      const [row, column] = [Math.floor(i / step), i % step];
+      return bytesOfBlock.length === 4 && step === 32
+        ? bytesOfBlock[2 * (row % 2) + (column % 2)]
+        : bytesOfBlock[column % 4];
+    }),
+  });
+  const path = await bag([
+    info(),
+    image(1, { encoding: 'bayer_grbg8', ...flat([120, 200, 40, 120], 32) }),
+    image(1.1, { encoding: 'yuv422_yuy2', ...flat([128, 128, 128, 128], 64) }),
+  ]);
+  const { read } = await frames(path);
+  const colours = read.map(({ image }) => [...image.slice(0, 3), ...image.slice(-3)]);
+  expect(colours).toEqual([
+    [200, 120, 40, 200, 120, 40],
+    [130, 130, 130, 130, 130, 130],
+  ]);
+});
+
 describe('damage', () => {
   test('of the file: the frames before it, and a warning that names it', async () => {
     const messages = Array.from({ length: 40 }, (_, i) => image(1 + i / 10));
@@ -355,9 +378,9 @@ describe('damage', () => {
   });
 
   const faults: [string, object, RegExp][] = [
-    ['an unknown encoding', { encoding: 'yuv422' }, /encoding is "yuv422"; known are rgb8, bgr8/],
+    ['an unknown encoding', { encoding: '32FC1' }, /encoding is "32FC1"; known are rgb8, bgr8/],
     ['short data', { data: new Uint8Array(100) }, /data has 100 bytes, step x height is 2304/],
-    ['a short step', { step: 90 }, /step is 90, less than 32 rgb8 pixels take/],
+    ['a short step', { step: 90 }, /step is 90, less than the 96 bytes of 32 rgb8 pixels/],
     ['another size', { width: 16, step: 48, data: new Uint8Array(48 * 24) }, /is 16x24, the first one 32x24/],
   ];
   test.each(faults)('of one image, %s: named with topic and stamp, or handed on', async (_, fields, message) => {

@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Later than this behind its time a recording does not catch up by a burst: it goes on from now. */
+const LATE_SECONDS = 0.5;
+
+/** Keeps a recording's pace: every moment is due by the recording's own clock, so that delays do not add up. */
+export class Pacer {
+  readonly #rate: number;
+  /** When the recording's time 0 was due, in the milliseconds of performance.now. */
+  #zeroMs: number | undefined;
+  #firstDueMs = 0;
+  /** The moment waited for: the recording's time is not beyond it. */
+  #next: number;
+
+  /** `rate`: multiple of the recording's; 0 does not wait. `start`: where in the recording it is before the first moment, in seconds. */
+  constructor(rate: number, start = 0) {
+    this.#rate = rate;
+    this.#next = start;
+  }
+
+  /**
+   * Waits until `seconds` of the recording are due; the first moment is at once. An earlier one than before is due with it.
+   * Returns the seconds played from the first moment to this one.
+   */
+  async until(seconds: number): Promise<number> {
+    this.#next = this.#zeroMs === undefined ? seconds : Math.max(seconds, this.#next);
+    // As fast as it goes still lets signals and the middleware have their turn.
+    if (this.#rate === 0) {
+      this.#zeroMs = 0;
+      await nextTurn();
+      return 0;
+    }
+    const playedMs = (this.#next / this.#rate) * 1000;
+    if (this.#zeroMs === undefined) {
+      this.#firstDueMs = performance.now();
+      this.#zeroMs = this.#firstDueMs - playedMs;
+    }
+    const waitMs = this.#zeroMs + playedMs - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    else await nextTurn();
+    if (waitMs < -LATE_SECONDS * 1000) this.#zeroMs -= waitMs;
+    return (this.#zeroMs + playedMs - this.#firstDueMs) / 1000;
+  }
+
+  /** Where in the recording it is, in seconds; never beyond the moment that is waited for. */
+  position(): number {
+    if (this.#zeroMs === undefined || this.#rate === 0) return this.#next;
+    return Math.min(((performance.now() - this.#zeroMs) * this.#rate) / 1000, this.#next);
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,144 @@
+/** What the writer writes, read by our reader and, as another opinion, by rosbags and mcap-ros2-support. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openBag } from '../../../src/media/bag/bag';
+import { McapFileWriter, type ChunkCompression } from '../../../src/media/bag/mcapWriter';
+import { readByMcapRos2, readByRosbags } from '../../support/bagReaders';
+import { cdr, imageMessage, twistMessage, type WrittenMessage } from '../../support/bagWriter';
+
+const folder = mkdtempSync(join(tmpdir(), 'depthgrad-mcap-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const LINE = '='.repeat(80);
+const HEADER = `${LINE}\nMSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\nstring frame_id\n${LINE}\nMSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n`;
+const IMAGE = `std_msgs/Header header\nuint32 height\nuint32 width\nstring encoding\nuint8 is_bigendian\nuint32 step\nuint8[] data\n${HEADER}`;
+const VECTOR = `${LINE}\nMSG: geometry_msgs/Vector3\nfloat64 x\nfloat64 y\nfloat64 z\n`;
+const TWIST = `std_msgs/Header header\nTwist twist\n${LINE}\nMSG: geometry_msgs/Twist\nVector3 linear\nVector3 angular\n${VECTOR}${HEADER}`;
+
+/** Images of .9 MB, more than a chunk in two, and a speed between them. */
+function* drive(): Generator<WrittenMessage> {
+  for (let i = 0; i < 12; i++) {
+    yield imageMessage('/cam/image_raw', 10 + i / 8, 640, 480);
+    yield twistMessage('/speed', 10 + i / 8 + 0.01, i);
+  }
+}
+
+async function write(
+  path: string,
+  compression: ChunkCompression,
+  messages: Iterable<WrittenMessage>,
+): Promise<McapFileWriter> {
+  const writer = await McapFileWriter.create(path, { compression, overwrite: false });
+  const image = { type: 'sensor_msgs/msg/Image', definition: IMAGE };
+  const offers = [{ reliable: false, transientLocal: false, depth: 5 }];
+  const channels = new Map([['/cam/image_raw', writer.addChannel('/cam/image_raw', image, offers)]]);
+  writer.addChannel('/silent', image, []);
+  const twist = { type: 'geometry_msgs/msg/TwistStamped', definition: TWIST };
+  channels.set('/speed', writer.addChannel('/speed', twist, [{ reliable: true, transientLocal: true, depth: 1 }]));
+  for (const message of messages) writer.add(channels.get(message.topic)!, message.receivedNs, cdr(message));
+  return writer;
+}
+
+const expected = Array.from(drive(), (message) => ({
+  topic: message.topic,
+  type: message.type.replace('/', '/msg/'),
+  ns: `${message.receivedNs}`,
+  raw: Buffer.from(cdr(message)).toString('base64'),
+}));
+
+const withoutFields = (rows: { topic: string; type: string; ns: string; raw: string }[]) =>
+  rows.map(({ topic, type, ns, raw }) => ({ topic, type, ns, raw }));
+
+async function readByUs(path: string) {
+  const bag = await openBag(path);
+  const types = new Map(bag.topics.map(({ name, type }) => [name, type.replace('/', '/msg/')]));
+  const rows = [];
+  for await (const { topic, receivedNs, cdr } of bag.messages([...types.keys()]))
+    rows.push({ topic, type: types.get(topic)!, ns: `${receivedNs}`, raw: Buffer.from(cdr).toString('base64') });
+  await bag.close();
+  return { rows, bag };
+}
+
+test.each(['none', 'zstd'] as const)(
+  '%s: three readers read every message, type, time and offer',
+  async (compression) => {
+    const path = join(folder, `${compression}.mcap`);
+    const writer = await write(path, compression, drive());
+    await writer.close();
+    expect(writer.messages).toBe(24);
+    expect(statSync(path).size < 2e6).toBe(compression === 'zstd');
+
+    const { rows, bag } = await readByUs(path);
+    expect(rows).toEqual(expected);
+    expect(bag.caveats).toEqual([]);
+    expect(bag.startNs).toBe(10_000_000_000n);
+    const offeredQos = [{ reliable: false, transientLocal: false, depth: 5 }];
+    expect(bag.topics[0]).toEqual({ name: '/cam/image_raw', type: 'sensor_msgs/Image', messageCount: 12, offeredQos });
+
+    const rosbags = readByRosbags(path);
+    expect(withoutFields(rosbags.rows)).toEqual(expected);
+    expect(rosbags.offers.get('/speed')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL']]);
+    expect(rosbags.offers.get('/cam/image_raw')).toEqual([['BEST_EFFORT', 'VOLATILE']]);
+    const mcapRos2 = readByMcapRos2(path);
+    expect(withoutFields(mcapRos2)).toEqual(expected);
+    expect(mcapRos2[1].fields).toEqual(rosbags.rows[1].fields);
+  },
+);
+
+test('after a flush the file is whole for every reader, before its end and without one', async () => {
+  const path = join(folder, 'flushed.mcap');
+  const writer = await write(path, 'zstd', []);
+  const [image] = drive();
+  writer.add(0, 1n, cdr(image));
+  await writer.flush();
+  const raw = Buffer.from(cdr(image)).toString('base64');
+  const first = { topic: '/cam/image_raw', type: 'sensor_msgs/msg/Image', ns: '1', raw };
+  writer.add(0, 2n, cdr(image));
+  const seen = readFileSync(path);
+  const copy = join(folder, 'killed.mcap');
+  writeFileSync(copy, seen);
+  expect(withoutFields(readByRosbags(copy).rows)).toEqual([first]);
+  expect(withoutFields(readByMcapRos2(copy))).toEqual([first]);
+  const { rows, bag } = await readByUs(copy);
+  expect(rows).toEqual([first]);
+  expect(bag.caveats.map(({ message }) => message)).toEqual([expect.stringMatching(/killed\.mcap: has no index/)]);
+  await writer.close();
+  expect((await readByUs(path)).rows).toHaveLength(2);
+});
+
+test('a range of time is read by the index, by streaming, and of both ends or one', async () => {
+  const path = join(folder, 'range.mcap');
+  const writer = await write(path, 'none', drive());
+  await writer.flush();
+  const copy = join(folder, 'range_without_index.mcap');
+  writeFileSync(copy, readFileSync(path));
+  await writer.close();
+  for (const file of [path, copy]) {
+    const bag = await openBag(file);
+    const times = async (fromNs?: bigint, beforeNs?: bigint) => {
+      const found = [];
+      const messages = bag.messages(['/speed', '/cam/image_raw'], { fromNs, beforeNs });
+      for await (const { receivedNs } of messages) found.push(Number(receivedNs) / 1e9);
+      return found;
+    };
+    expect(await times(10_250_000_000n, 10_375_000_000n)).toEqual([10.25, 10.26]);
+    expect(await times(undefined, 10_125_000_000n)).toEqual([10, 10.01]);
+    expect(await times(11_375_000_000n)).toEqual([11.375, 11.385]);
+    await bag.close();
+  }
+});
+
+test('a file that is there is kept unless it may be written over', async () => {
+  const path = join(folder, 'kept.mcap');
+  writeFileSync(path, 'mine');
+  const options = { compression: 'none', overwrite: false } as const;
+  await expect(McapFileWriter.create(path, options)).rejects.toThrow(/kept\.mcap: is there already; --force/);
+  expect(readFileSync(path, 'utf8')).toBe('mine');
+  const nowhere = join(folder, 'no', 'where.mcap');
+  await expect(McapFileWriter.create(nowhere, options)).rejects.toThrow(/where\.mcap: cannot be written \(ENOENT\)/);
+  expect(existsSync(nowhere)).toBe(false);
+  const writer = await McapFileWriter.create(path, { ...options, overwrite: true });
+  await writer.close();
+  expect(readFileSync(path).subarray(1, 5).toString()).toBe('MCAP');
+});

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pacer } from '../../src/nodes/pacer';
+
+const busyFor = (milliseconds: number): void => {
+  for (const end = performance.now() + milliseconds; performance.now() < end;);
+};
+
+test('delays between the moments do not add up', async () => {
+  const pacer = new Pacer(2);
+  const started = performance.now();
+  for (let moment = 0; moment <= 100; moment++) {
+    const played = await pacer.until(40 + moment * 0.02); // 10 ms apart at twice the rate
+    expect(played).toBeCloseTo(moment * 0.01, 6);
+    if (moment % 10 === 0) busyFor(15);
+  }
+  const seconds = (performance.now() - started) / 1000;
+  expect(seconds).toBeGreaterThan(0.998);
+  expect(seconds).toBeLessThan(1.2);
+});
+
+test('after a stall it goes on from there, without a burst', async () => {
+  const pacer = new Pacer(1);
+  await pacer.until(0);
+  await sleep(1000);
+  const times: number[] = [];
+  for (let moment = 1; moment <= 5; moment++) {
+    const played = await pacer.until(moment * 0.05);
+    expect(played).toBeGreaterThan(0.9 + moment * 0.05);
+    times.push(performance.now());
+  }
+  times.slice(1).forEach((time, i) => expect(time - times[i]).toBeGreaterThan(40));
+});
+
+test('a moment before the last one is due at once, and does not turn time back', async () => {
+  const pacer = new Pacer(1);
+  await pacer.until(0);
+  await pacer.until(0.1);
+  const started = performance.now();
+  await pacer.until(-5);
+  await pacer.until(0.2);
+  expect(performance.now() - started).toBeGreaterThan(80);
+  expect(performance.now() - started).toBeLessThan(400);
+});
+
+test('its position runs with the recording, starts where it is told, and never passes the moment waited for', async () => {
+  const pacer = new Pacer(10, 3);
+  expect(pacer.position()).toBe(3);
+  await pacer.until(5);
+  expect(pacer.position()).toBeCloseTo(5, 2);
+  const waiting = pacer.until(6);
+  await sleep(50);
+  expect(pacer.position()).toBeGreaterThan(5.3);
+  expect(pacer.position()).toBeLessThan(6);
+  await waiting;
+  await sleep(50);
+  expect(pacer.position()).toBe(6);
+});
+
+test('rate 0 waits for nothing, and lets others have their turn', async () => {
+  const pacer = new Pacer(0);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const started = performance.now();
+  for (let moment = 0; moment < 1000; moment++) {
+    await pacer.until(moment);
+    if (moment % 100 === 0) busyFor(2);
+  }
+  clearInterval(timer);
+  expect(performance.now() - started).toBeLessThan(2000);
+  expect(turns).toBeGreaterThan(3);
+  expect(pacer.position()).toBe(999);
+});
