@@ -11,7 +11,8 @@ const mayImport = {
   training: ['geometry', 'media', 'model'],
   adaptation: ['geometry', 'media', 'model', 'training'],
   inference: ['geometry'],
-  nodes: ['geometry', 'media', 'inference', 'adaptation'],
+  odometry: ['geometry'],
+  nodes: ['geometry', 'media', 'inference', 'odometry', 'adaptation'],
 };
 const folders = [...Object.keys(mayImport), 'demo', 'cli.ts'];
 
@@ -37,6 +38,7 @@ export default defineConfig(
       'install/',
       'log/',
       '**/*.js',
+      '!web/**/*.js',
       '**/*.mjs',
       '**/*.cjs',
     ],
@@ -54,6 +56,31 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       // Typed arrays are indexed inside their bounds all over the geometry: the assertion is what noUncheckedIndexedAccess would cost.
       '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  {
+    // The dashboard's page: ES modules as the browser gets them.
+    files: ['web/**/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        (
+          'document location localStorage devicePixelRatio performance console setTimeout addEventListener requestAnimationFrame createImageBitmap ' +
+          'getComputedStyle URL Blob Option WebSocket TextDecoder ImageData IntersectionObserver ResizeObserver HTMLCanvasElement HTMLSelectElement ' +
+          'Element Text'
+        )
+          .split(' ')
+          .map((name) => [name, 'readonly']),
+      ),
+    },
+    rules: {
+      'no-undef': 'error',
+      'no-unused-vars': 'error',
+      'no-const-assign': 'error',
+      'no-dupe-keys': 'error',
+      'no-unreachable': 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
+      eqeqeq: 'error',
     },
   },
 );

@@ -6,7 +6,8 @@ set(JS ${CMAKE_CURRENT_BINARY_DIR}/js)
 set(INSTALLED ${CMAKE_CURRENT_BINARY_DIR}/installed_js)
 file(GLOB_RECURSE typescript CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/src/*.ts)
 file(GLOB_RECURSE setup CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/scripts/*.sh)
-file(GLOB_RECURSE data CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/models/* ${CMAKE_CURRENT_SOURCE_DIR}/config/*)
+file(GLOB_RECURSE data CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/models/* ${CMAKE_CURRENT_SOURCE_DIR}/config/*
+  ${CMAKE_CURRENT_SOURCE_DIR}/web/*)
 set(interfaces ${interface_files})
 list(TRANSFORM interfaces PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 
@@ -44,6 +45,7 @@ add_custom_command(
   COMMAND cp -al ${JS}/node_modules ${JS}/package.json ${JS}/package-lock.json ${JS}/dist ${INSTALLED}/
   COMMAND ${CMAKE_COMMAND} -E copy_directory models ${INSTALLED}/models
   COMMAND ${CMAKE_COMMAND} -E copy_directory config ${INSTALLED}/config
+  COMMAND ${CMAKE_COMMAND} -E copy_directory web ${INSTALLED}/web
   COMMAND ${NPM} prune --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error --prefix ${INSTALLED}
   COMMAND ${CMAKE_COMMAND} -E touch ${INSTALLED}/.complete
   DEPENDS ${JS}/.compiled ${data}
@@ -54,7 +56,7 @@ add_custom_target(nodes ALL DEPENDS ${INSTALLED}/.complete)
 install(DIRECTORY ${INSTALLED}/ DESTINATION share/${PROJECT_NAME}/js USE_SOURCE_PERMISSIONS)
 install(DIRECTORY launch config rviz models DESTINATION share/${PROJECT_NAME} PATTERN __pycache__ EXCLUDE)
 
-foreach(node depth replay model_sender adaptation)
+foreach(node depth replay model_sender adaptation dashboard)
   string(REGEX REPLACE "_s" "S" script ${node}) # model_sender_node runs modelSenderNode.js
   # $0 is not resolved: under --symlink-install it would lead to the build folder
   file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${node}_node "#!/bin/sh

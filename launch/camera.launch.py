@@ -4,13 +4,19 @@ Depth, gradient and ego-motion of a camera.
     ros2 launch depthgrad camera.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
     ros2 launch depthgrad camera.launch.py driver:=replay source:=drive.mp4 rviz:=true
     ros2 launch depthgrad camera.launch.py image:=/camera/image_raw adaptation:=true
+    ros2 launch depthgrad camera.launch.py cameras:=front,rear threads:=4
+
+Several cameras: for each a depth_node in a namespace of the camera's name, on image_raw and camera_info there, from drivers that are
+running already. The threads are divided among them.
+    ros2 launch depthgrad camera.launch.py image:=/camera/image_raw dashboard:=true        # http://127.0.0.1:8420/
 """
 
 import os
+import re
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
@@ -23,6 +29,26 @@ def is_installed(package):
         return True
     except PackageNotFoundError:
         return False
+
+
+def camera_names(text):
+    names = [name.strip() for name in text.split(',') if name.strip()]
+    for name in names:
+        if not re.fullmatch(r'[A-Za-z_]\w*(/[A-Za-z_]\w*)*', name, re.ASCII):
+            raise RuntimeError(f'cameras: {name!r} cannot be a namespace; letters, digits and _ can')
+    if len(set(names)) < len(names):
+        raise RuntimeError(f'cameras: {text!r} names a camera twice')
+    return names
+
+
+def threads_of_each(text, cameras):
+    """What each depth_node is given of the budget; nothing where params_file is to say."""
+    if not text and cameras < 2:
+        return {}
+    if text and not text.isdecimal():
+        raise RuntimeError(f'threads: {text!r} is not a number of threads')
+    budget = int(text) if text else len(os.sched_getaffinity(0))
+    return {'threads': min(64, max(1, budget // max(1, cameras)))}  # the parameter's range
 
 
 def generate_launch_description():
@@ -41,7 +67,24 @@ def generate_launch_description():
 
     arguments = [
         DeclareLaunchArgument('namespace', default_value='', description='Namespace of all nodes.'),
-        DeclareLaunchArgument('image', default_value='/camera/image_raw', description='Image topic.'),
+        DeclareLaunchArgument(
+            'cameras',
+            default_value='',
+            description='Several cameras by their namespaces, as in front,rear; empty: one. Their drivers run already.',
+        ),
+        DeclareLaunchArgument(
+            'threads',
+            default_value='',
+            description='CPU threads of all depth nodes together, divided equally. Empty: those of params_file for one camera, '
+            'the cores of the machine for several.',
+        ),
+        DeclareLaunchArgument(
+            'image',
+            default_value=PythonExpression(
+                ["'image_raw' if '", LaunchConfiguration('cameras'), "' else '/camera/image_raw'"]
+            ),
+            description='Image topic; of several cameras: relative, in the namespace of each.',
+        ),
         DeclareLaunchArgument(
             'camera_info',
             default_value=PythonExpression(
@@ -59,6 +102,11 @@ def generate_launch_description():
             default_value=os.path.join(share, 'models', 'default.onnx'),
             description='ONNX model; stands above the one in params_file.',
         ),
+        DeclareLaunchArgument(
+            'autostart',
+            default_value='true',
+            description='depth_node configures and activates itself; false leaves that to a lifecycle manager. Stands above the one in params_file.',
+        ),
         DeclareLaunchArgument('use_sim_time', default_value='false', description='Take the time from /clock.'),
         DeclareLaunchArgument(
             'adaptation', default_value='false', description='Keep learning on the vehicle: starts adaptation_node.'
@@ -68,6 +116,11 @@ def generate_launch_description():
             default_value='',
             description='Drives the model was trained on, for adaptation:=true; by default those of params_file, else the '
             'sample drives.',
+        ),
+        DeclareLaunchArgument(
+            'dashboard',
+            default_value='false',
+            description='Show everything in a browser: starts dashboard_node, which logs the address of its page.',
         ),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
         DeclareLaunchArgument(
@@ -90,14 +143,24 @@ def generate_launch_description():
         profile = os.path.join(share, 'config', 'fastdds_shm.xml')
         environment.append(SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', profile))
 
-    depth_node = Node(
-        package='depthgrad',
-        executable='depth_node',
-        namespace=namespace,
-        output='screen',
-        parameters=[params_file, {'model': text('model'), 'use_sim_time': use_sim_time}],
-        remappings=[('image', image), ('camera_info', camera_info)],
-    )
+    def depth_node(namespace, threads):
+        return Node(
+            package='depthgrad',
+            executable='depth_node',
+            namespace=namespace,
+            output='screen',
+            parameters=[
+                params_file,
+                {
+                    'model': text('model'),
+                    'autostart': ParameterValue(LaunchConfiguration('autostart'), value_type=bool),
+                    'use_sim_time': use_sim_time,
+                    **threads,
+                },
+            ],
+            remappings=[('image', image), ('camera_info', camera_info)],
+        )
+
     v4l2_camera = Node(
         package='v4l2_camera',
         executable='v4l2_camera_node',
@@ -129,21 +192,33 @@ def generate_launch_description():
         remappings=[('image', image), ('camera_info', camera_info)],
         condition=driver_is('replay'),
     )
-    rviz = Node(
-        package='rviz2',
-        executable='rviz2',
-        namespace=namespace,
-        arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
-        parameters=[{'use_sim_time': use_sim_time}],
-        # from the layout's topics to those of this launch
-        remappings=[
-            ('/camera/image_raw', LaunchConfiguration('image')),
-            *((f'/depth_node/{name}', f'depth_node/{name}') for name in ('depth', 'confidence', 'camera_info')),
-        ],
-        condition=IfCondition(LaunchConfiguration('rviz')),
-    )
+    def rviz(namespace, image):
+        return Node(
+            package='rviz2',
+            executable='rviz2',
+            namespace=namespace,
+            arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
+            parameters=[{'use_sim_time': use_sim_time}],
+            # from the layout's topics to those of this launch
+            remappings=[
+                ('/camera/image_raw', image),
+                *((f'/depth_node/{name}', f'depth_node/{name}') for name in ('depth', 'confidence', 'camera_info')),
+            ],
+            condition=IfCondition(LaunchConfiguration('rviz')),
+        )
 
-    def adaptation_node(source, comparison):  # a source that is not given leaves the one of params_file
+    def dashboard(namespace, image):
+        return Node(
+            package='depthgrad',
+            executable='dashboard_node',
+            namespace=namespace,
+            output='screen',
+            parameters=[params_file, {'use_sim_time': use_sim_time}],
+            remappings=[('image', image)],
+            condition=IfCondition(LaunchConfiguration('dashboard')),
+        )
+
+    def adaptation_node(namespace, source, comparison):  # a source that is not given leaves the one of params_file
         wanted = ["'", LaunchConfiguration('adaptation'), "'.lower() in ('true', '1') and "]
         given = ["'", LaunchConfiguration('adaptation_source'), f"' {comparison} ''"]
         return Node(
@@ -156,8 +231,24 @@ def generate_launch_description():
             condition=IfCondition(PythonExpression([*wanted, *given])),
         )
 
-    adaptation = [
-        adaptation_node({}, '=='),
-        adaptation_node({'source': text('adaptation_source')}, '!='),
-    ]
-    return LaunchDescription([*arguments, *environment, v4l2_camera, replay_node, depth_node, *adaptation, rviz])
+    def camera_nodes(namespace, threads):
+        return [
+            depth_node(namespace, threads),
+            adaptation_node(namespace, {}, '=='),
+            adaptation_node(namespace, {'source': text('adaptation_source')}, '!='),
+        ]
+
+    def nodes(context):
+        names = camera_names(LaunchConfiguration('cameras').perform(context))
+        threads = threads_of_each(LaunchConfiguration('threads').perform(context), len(names))
+        if not names:
+            return [v4l2_camera, replay_node, *camera_nodes(namespace, threads), dashboard(namespace, image), rviz(namespace, image)]
+        topic = image.perform(context)
+        if topic.startswith('/'):
+            raise RuntimeError(f'image: {topic} would be the same topic for every camera; give it without the first /')
+        outer = namespace.perform(context).rstrip('/')
+        namespaces = [f'{outer}/{name}' if outer else name for name in names]
+        started = [node for one in namespaces for node in camera_nodes(one, threads)]
+        return [*started, dashboard(namespaces[0], image), rviz(namespaces[0], image)]  # one window: of the first camera
+
+    return LaunchDescription([*arguments, *environment, OpaqueFunction(function=nodes)])

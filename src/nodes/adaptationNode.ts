@@ -1,6 +1,7 @@
 /** adaptation_node: fine-tunes depth_node's model to what the camera sees. docs/adaptation.md has its topics, services and parameters. */
 import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { getPriority, setPriority } from 'node:os';
+import { map, Subject } from 'rxjs';
 import { lockFolder } from '../adaptation/folderLock';
 import { readModelFile } from '../inference/modelFile';
 import { declareAdaptationParameters, withParameter } from './adaptationParameters';
@@ -8,13 +9,16 @@ import { adaptationDiagnostics, writeAdaptationStatus, type AdaptationPicture } 
 import type { Control } from './adaptationProtocol';
 import { AdaptationWorker } from './adaptationWorker';
 import { keepHeapFlat } from './heap';
+import { latestOnly } from './latestOnly';
 import { ModelHandOver } from './modelHandOver';
 import { ModelSender } from './modelSender';
 import { subscribeCameraInfo } from './ros/cameraInfoSubscription';
 import { CdrWriter } from './ros/cdr';
+import { imageStream } from './ros/imageStream';
 import { writeDiagnosticArray } from './ros/messages';
 import { ParameterError } from './ros/parameters';
-import { createNode, latchedQos, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
+import { overriddenQos } from './ros/qosOverrides';
+import { createNode, fullName, latchedQos, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
 import { StreamHealth } from './streamHealth';
 import { TripletStream } from './tripletStream';
@@ -79,26 +83,37 @@ async function main(): Promise<void> {
     }
   });
   const speed = subscribeSpeed(node, { twist: parameters.twistTopic, odometry: parameters.odometryTopic }, log);
-  const images = node.createSubscription(
-    'sensor_msgs/msg/Image',
-    'image',
-    { qos: qos(imageReliability, parameters.imageQueueDepth), isRaw: true },
-    (message) => {
-      const triplet = stream.take(message);
-      if (triplet) worker.offer(triplet);
-    },
+  const images$ = new Subject<Buffer>();
+  const imageTopic = node.resolveTopicName('image');
+  const { topic, type } = imageStream(imageTopic, parameters.imageTransport);
+  const imageQos = overriddenQos(node, 'subscription', topic, qos(imageReliability, parameters.imageQueueDepth));
+  const subscription = node.createSubscription(type, topic, { qos: imageQos, isRaw: true }, (message) =>
+    images$.next(message),
   );
   const { width, height } = factory.description;
   const stream = new TripletStream({
     width,
     height,
     imageRows: parameters.imageRows,
-    imageTopic: images.topic,
+    imageTopic: subscription.topic,
     log,
-    cameraInfo: subscribeCameraInfo(node, imageReliability, images.topic, log),
+    cameraInfo: subscribeCameraInfo(node, imageReliability, imageTopic, log).latest,
+    rectify: parameters.rectify,
     rectified: parameters.rectified,
     speedAt: (stamp) => speed.at(stamp),
     options: () => options,
+  });
+  const triplets$ =
+    parameters.imageTransport === 'compressed'
+      ? images$.pipe(
+          latestOnly(
+            (message) => stream.takeCompressed(message),
+            () => undefined,
+          ),
+        )
+      : images$.pipe(map((message) => stream.take(message)));
+  triplets$.subscribe((triplet) => {
+    if (triplet) worker.offer(triplet);
   });
   const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {
     node.createService(type, name, (request: { data: boolean }) => {
@@ -111,8 +126,8 @@ async function main(): Promise<void> {
   answer('~/reset', 'std_srvs/srv/Trigger', () => ({ kind: 'reset' }));
   answer('~/save', 'std_srvs/srv/Trigger', () => ({ kind: 'save' }));
   node.spin();
-  publishStatus(node, { worker, stream, handOver });
-  logger.info(`learns from ${images.topic} for ${parameters.depthNode}; state in ${folder}`);
+  publishStatus(node, subscription.topic, { worker, stream, handOver });
+  logger.info(`learns from ${subscription.topic} for ${parameters.depthNode}; state in ${folder}`);
 }
 
 interface Parts {
@@ -121,7 +136,7 @@ interface Parts {
   readonly handOver: ModelHandOver;
 }
 
-function publishStatus(node: RosNode, { worker, stream, handOver }: Parts): void {
+function publishStatus(node: RosNode, hardwareId: string, { worker, stream, handOver }: Parts): void {
   const statuses = node.createPublisher('depthgrad/msg/AdaptationStatus', '~/status', { qos: latchedQos() });
   const diagnostics = node.createPublisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics');
   const cdr = new CdrWriter();
@@ -132,7 +147,8 @@ function publishStatus(node: RosNode, { worker, stream, handOver }: Parts): void
     const stamp = node.now().toMsg();
     statuses.publish(writeAdaptationStatus(cdr.start(), stamp, picture).take());
     const header = { stamp, frameId: '' };
-    diagnostics.publish(writeDiagnosticArray(cdr.start(), header, adaptationDiagnostics(node.name(), picture)).take());
+    const parts = adaptationDiagnostics({ name: fullName(node), hardwareId }, picture);
+    diagnostics.publish(writeDiagnosticArray(cdr.start(), header, parts).take());
   };
   const timer = setInterval(publish, STATUS_PERIOD_MS);
   onEnd(() => clearInterval(timer));

@@ -94,7 +94,6 @@ export const ADAPTATION_PARAMETERS = {
     range: [0, 100000],
     text: "Rows learned from, from the top, as depth_node's image_rows; 0 is all of them.",
   },
-  rectified: { value: false, text: 'The images are rectified: P of camera_info holds, and no distortion.' },
   ...IMAGE_PARAMETERS,
   twist_topic: { value: '', text: "geometry_msgs/TwistStamped of the vehicle's speed; empty: none." },
   odometry_topic: { value: '', text: "nav_msgs/Odometry of the vehicle's speed; empty: none." },
@@ -215,7 +214,6 @@ export interface AdaptationParameters extends ImageParameters {
   readonly threads: number;
   readonly niceness: number;
   readonly imageRows: number;
-  readonly rectified: boolean;
   /** Empty: none. */
   readonly twistTopic: string;
   readonly odometryTopic: string;
@@ -238,7 +236,6 @@ export function declareAdaptationParameters(node: RosNode): AdaptationParameters
     threads: numberParameter(node, 'threads'),
     niceness: numberParameter(node, 'niceness'),
     imageRows: numberParameter(node, 'image_rows'),
-    rectified: booleanParameter(node, 'rectified'),
     ...imageParameters(node),
     twistTopic: stringParameter(node, 'twist_topic'),
     odometryTopic: stringParameter(node, 'odometry_topic'),

@@ -84,16 +84,18 @@ export function writeAdaptationStatus(cdr: CdrWriter, stamp: Time, picture: Adap
 const LEVEL = { ok: 0, warn: 1, error: 2 } as const;
 
 /** Learner, Camera, Hand-over and Storage, each with the cause where something is wrong. */
-export function adaptationDiagnostics(node: string, picture: AdaptationPicture): DiagnosticStatus[] {
+export function adaptationDiagnostics(
+  node: { readonly name: string; readonly hardwareId: string },
+  picture: AdaptationPicture,
+): DiagnosticStatus[] {
   const { thread, stream, streamFault, handOver } = picture;
   const { state, reason } = stateOf(picture);
-  const hardwareId = thread?.learner.version ?? '';
   const status = (
     part: string,
     level: 0 | 1 | 2,
     message: string,
     values: Record<string, string>,
-  ): DiagnosticStatus => ({ level, name: `${node}: ${part}`, message, hardwareId, values });
+  ): DiagnosticStatus => ({ level, name: `${node.name}: ${part}`, message, hardwareId: node.hardwareId, values });
   const trouble = { waiting: LEVEL.warn, paused: LEVEL.warn, failed: LEVEL.error }[state as string];
   const troubled = trouble ?? (thread?.enabled && thread.sourceFault ? LEVEL.warn : LEVEL.ok);
   const learner = thread?.learner;

@@ -1,15 +1,19 @@
 /**
  * The way of a frame through depth_node, top to bottom: image message -> checked view -> shrunk to the network's size ->
- * network (worker thread) -> depth, camera_info, gradient, confidence; and, while those are on their way, ego-motion.
+ * network (worker thread) -> depth, camera_info, gradient, confidence, points; and, while those are on their way, ego-motion, scale and odometry.
  */
 import { concatMap, filter, map, tap, type Observable } from 'rxjs';
 import type { DepthMaps, EgoMotion } from '../inference/inferenceWorker';
 import type { ModelHost } from '../inference/modelHost';
-import { infoOfView, shrinkImages, type InfoOfView, type ShrunkImage } from './cameraView';
+import type { Scale } from '../odometry/scaleFilter';
+import { cameraFrames, type NetworkFrame } from './cameraFrames';
+import { DepthImages } from './depthImages';
 import type { DepthParameters } from './depthParameters';
 import type { DepthStatistics } from './depthStatistics';
 import { egoMotionMessage, secondsBetween, unavailableEgoMotion } from './egoMotionMessage';
 import { latestOnly } from './latestOnly';
+import type { Navigator } from './navigation';
+import { PointCloudBuilder, writePointCloud } from './pointCloud';
 import { CdrWriter, type Time } from './ros/cdr';
 import {
   floatImage,
@@ -29,32 +33,38 @@ export interface DepthPublishers {
   readonly gradient: Publisher;
   readonly confidence: Publisher;
   readonly egoMotion: Publisher;
+  readonly points: Publisher;
+  readonly odometry: Publisher;
 }
 
 export interface DepthPipelineOptions {
-  /** sensor_msgs/Image as CDR bytes. */
+  /** sensor_msgs/Image, or CompressedImage, as CDR bytes. */
   readonly images$: Observable<Buffer>;
   readonly imageTopic: string;
   /** The camera_info in force; undefined while none, or none usable, has come. */
   readonly cameraInfo: () => CameraInfoMessage | undefined;
   readonly network: ModelHost;
+  readonly navigator: Navigator;
   readonly parameters: DepthParameters;
   readonly publishers: DepthPublishers;
   readonly statistics: DepthStatistics;
   readonly log: ThrottledLog;
 }
 
-/** A frame at the network's size. */
-interface NetworkFrame extends ShrunkImage {
-  readonly arrivedMs: number;
-}
-
-interface DepthFrame extends NetworkFrame {
+/** What the network made of a frame. */
+interface InferredFrame extends NetworkFrame {
   readonly maps: DepthMaps;
   /** Undefined where there is none; never rejects. */
   readonly egoMotion: Promise<EgoMotion | undefined>;
+  /** Nothing can be seen on it, and its motion is not waited for: it may be published before that of the frame before. */
+  readonly isBlack: boolean;
   /** Stamp of the frame the ego-motion starts from; undefined where the network compared with none. */
   readonly previousStamp: Time | undefined;
+}
+
+interface DepthFrame extends InferredFrame {
+  /** Metres per unit of the model's depth. */
+  readonly scale: Scale;
 }
 
 type MotionFrame = Omit<DepthFrame, 'egoMotion'> & { readonly egoMotion: EgoMotion | undefined };
@@ -66,22 +76,13 @@ const BLACK_LEVEL = 15;
 export function depthPipeline(options: DepthPipelineOptions): Observable<unknown> {
   // Network-size image buffers: one in the network, one waiting, one being filled.
   const pool: Uint8Array[] = [];
-  const { network, parameters, statistics } = options;
-  const view = { ...options, ...network.model, imageRows: parameters.imageRows };
-  const shrink = shrinkImages({ ...view, take: () => pool.pop(), onRejected: () => statistics.rejected++ });
-  const infoOfMaps = infoOfView(view);
-  const infer = inferStage(options, pool, infoOfMaps);
-  const publish = publishStage(options, infoOfMaps);
-  return options.images$.pipe(
-    map((message): NetworkFrame | undefined => {
-      const arrivedMs = performance.now();
-      statistics.framesIn++;
-      const image = shrink(message);
-      return image && { ...image, arrivedMs };
-    }),
-    filter((frame) => frame !== undefined),
+  const { navigator } = options;
+  const infer = inferStage(options, pool);
+  const publish = publishStage(options);
+  return cameraFrames({ ...options, idle: infer.idle, take: () => pool.pop() }).pipe(
     latestOnly(infer.run, infer.drop),
     filter((frame) => frame !== undefined),
+    map((frame): DepthFrame => ({ ...frame, scale: navigator.scale })),
     tap((frame) => publish.maps(frame)),
     concatMap(async (frame) => ({ ...frame, egoMotion: await frame.egoMotion })),
     tap((frame) => publish.motion(frame)),
@@ -90,11 +91,11 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<unknown
 
 /** Frame through the network; decides whether it may be compared with the frame before. */
 function inferStage(
-  { network, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
+  { network, navigator, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
   pool: Uint8Array[],
-  infoOfMaps: InfoOfView,
 ) {
   let previous: NetworkFrame | undefined;
+  let lastRun: Promise<unknown> = Promise.resolve();
 
   const comparable = (frame: NetworkFrame): boolean => {
     if (!previous) return false;
@@ -109,30 +110,35 @@ function inferStage(
     if (dt <= 0) {
       log.warn('stamp', `${imageTopic}: header.stamp does not advance (by ${dt.toFixed(3)} s); ego-motion starts anew`);
     }
-    return dt > 0 && dt <= parameters.maxGapSeconds && previous.header.frameId === frame.header.frameId;
+    const sameRays = previous.rectification === frame.rectification && previous.header.frameId === frame.header.frameId;
+    return dt > 0 && dt <= parameters.maxGapSeconds && sameRays;
   };
 
-  const run = async (frame: NetworkFrame): Promise<DepthFrame | undefined> => {
+  const run = async (frame: NetworkFrame): Promise<InferredFrame | undefined> => {
     if (isBlack(frame.image)) {
       log.warn('black', `${imageTopic}: data is black; its depth is published as invalid (NaN)`);
+      statistics.black++;
       previous = undefined;
       pool.push(frame.image);
-      return { ...frame, ...nothingSeen(network), previousStamp: undefined };
+      return { ...frame, ...nothingSeen(network), isBlack: true, previousStamp: undefined };
     }
     const compare = comparable(frame);
     const previousStamp = compare ? previous?.header.stamp : undefined;
     previous = frame;
     try {
-      const k = infoOfMaps(frame)?.k;
+      const k = frame.cameraInfo?.k;
       const intrinsics = k && ([k[0], k[4], k[2], k[5]] as const);
-      const wantsMotion = k !== undefined && parameters.publishEgoMotion && publishers.egoMotion.subscriptionCount > 0;
+      const listened = parameters.publishEgoMotion && publishers.egoMotion.subscriptionCount > 0;
+      const wantsMotion = (navigator.wantsMotion || listened) && k !== undefined;
       const request = { image: frame.image, forgetPrevious: !compare, wantsMotion, intrinsics };
       const { maps, image, egoMotion } = await network.infer(request);
       pool.push(image);
       return {
         ...frame,
+        image, // its bytes hold until the next message is shrunk: the maps are published before
         maps,
         egoMotion: egoMotion.catch(noMotion),
+        isBlack: false,
         previousStamp: maps.hasPrevious ? previousStamp : undefined,
       };
     } catch (error) {
@@ -153,7 +159,12 @@ function inferStage(
     statistics.dropped++;
     pool.push(frame.image);
   };
-  return { run, drop };
+  const runLast = (frame: NetworkFrame): Promise<InferredFrame | undefined> => {
+    const running = run(frame);
+    lastRun = running.catch(() => undefined);
+    return running;
+  };
+  return { run: runLast, drop, idle: () => lastRun };
 }
 
 function isBlack(image: Uint8Array): boolean {
@@ -161,7 +172,7 @@ function isBlack(image: Uint8Array): boolean {
   return true;
 }
 
-function nothingSeen(network: ModelHost): Pick<DepthFrame, 'maps' | 'egoMotion'> {
+function nothingSeen(network: ModelHost): Pick<InferredFrame, 'maps' | 'egoMotion'> {
   const pixels = network.model.height * network.model.width;
   const maps = {
     depth: new Float32Array(pixels).fill(NaN),
@@ -174,27 +185,35 @@ function nothingSeen(network: ModelHost): Pick<DepthFrame, 'maps' | 'egoMotion'>
 }
 
 /** One frame's answer as ROS messages, all with the image's own stamp and frame. */
-function publishStage(
-  { network, parameters, publishers, statistics, log, imageTopic }: DepthPipelineOptions,
-  infoOfMaps: InfoOfView,
-) {
+function publishStage(options: DepthPipelineOptions) {
+  const { network, navigator, parameters, publishers, statistics, log, imageTopic } = options;
   const { width: mapWidth, height: mapHeight } = network.model;
   const cdr = new CdrWriter();
+  const cloud = new PointCloudBuilder();
+  const depthImages = new DepthImages({ ...parameters, width: mapWidth, height: mapHeight });
 
   /** A message is only built where somebody listens. */
   const send = (publisher: Publisher, write: (cdr: CdrWriter) => CdrWriter): void => {
     if (publisher.subscriptionCount > 0) publisher.publish(write(cdr.start()).take());
   };
 
-  const maps = ({ header, maps, arrivedMs, ...frame }: DepthFrame): void => {
-    const info = infoOfMaps(frame);
+  const maps = ({ header, maps, arrivedMs, scale, ...frame }: DepthFrame): void => {
+    const info = frame.cameraInfo;
     const { depth, gradient, confidence } = maps;
-    markRanges(depth, confidence, parameters);
-    send(publishers.depth, (cdr) => writeImage(cdr, floatImage(header, mapHeight, mapWidth, depth)));
+    if (frame.rectification?.outside) markOutside(maps, frame.rectification.outside);
+    markRanges(depth, confidence, scale.scale, parameters);
+    send(publishers.depth, (cdr) => writeImage(cdr, depthImages.imageOf(depth, header, frame)));
     statistics.published(performance.now() - arrivedMs, maps.runMilliseconds);
+    if (!frame.isBlack) navigator.see(frame.image, mapHeight, mapWidth);
     if (info) {
-      const published = { ...info, header };
+      const published = { ...depthImages.cameraInfoOf(frame)!, header };
       send(publishers.cameraInfo, (cdr) => writeCameraInfo(cdr, published));
+      if (parameters.publishPoints) {
+        const { colour, ...options } = parameters.points;
+        const map = { height: mapHeight, width: mapWidth, k: info.k };
+        const image = colour ? frame.image : undefined;
+        send(publishers.points, (cdr) => writePointCloud(cdr, header, cloud.build(depth, map, options, image)));
+      }
     } else
       log.warnOnce(
         'no camera_info',
@@ -208,27 +227,46 @@ function publishStage(
     }
   };
 
-  const motion = ({ header, maps, egoMotion, previousStamp, ...frame }: MotionFrame): void => {
-    if (!parameters.publishEgoMotion) return;
+  const motion = (frame: MotionFrame): void => {
+    const { header, maps, egoMotion, previousStamp, scale } = frame;
     if (egoMotion) statistics.motionComputed(egoMotion.runMilliseconds);
-    const vector = egoMotion?.vector;
-    const usable = vector?.every((value) => Number.isFinite(value)) && infoOfMaps(frame) && previousStamp;
-    const message = usable
-      ? egoMotionMessage(header, { motion: vector!, previousStamp, quality: mean(maps.confidence) })
-      : unavailableEgoMotion(header, previousStamp);
+    const k = frame.cameraInfo?.k;
+    const intrinsics = k && { width: mapWidth, height: mapHeight, fx: k[0], fy: k[4], cx: k[2], cy: k[5] };
+    const usable = previousStamp && egoMotion?.vector.every((value) => Number.isFinite(value));
+    const vector = usable ? egoMotion?.vector.map((value, i) => (i < 3 ? scale.scale * value : value)) : undefined;
+    const estimate = navigator.move({ header, depth: maps.depth, intrinsics, scale, vector, previousStamp }, cdr);
+    if (!parameters.publishEgoMotion) return;
+    const message =
+      estimate && previousStamp
+        ? egoMotionMessage(header, {
+            motion: estimate,
+            previousStamp,
+            quality: mean(maps.confidence),
+            scale,
+            scaleSource: parameters.navigation.scaleSource,
+          })
+        : unavailableEgoMotion(header, previousStamp);
     send(publishers.egoMotion, (cdr) => writeEgoMotion(cdr, message));
   };
   return { maps, motion };
 }
 
-/** REP 117, in place: NaN invalid, -Inf closer than the range, +Inf beyond it (the sky). */
-function markRanges(depth: Float32Array, confidence: Float32Array, parameters: DepthParameters): void {
+/** In place: nothing is known of what the camera does not show. */
+function markOutside({ depth, gradient, confidence }: DepthMaps, outside: Uint8Array): void {
+  for (let i = 0; i < outside.length; i++) {
+    if (outside[i] === 0) continue;
+    depth[i] = gradient[2 * i] = gradient[2 * i + 1] = NaN;
+    confidence[i] = 0;
+  }
+}
+
+/** In metres, and REP 117, in place: NaN invalid, -Inf closer than the range, +Inf beyond it (the sky). */
+function markRanges(depth: Float32Array, confidence: Float32Array, scale: number, parameters: DepthParameters): void {
   const { minRange, maxRange, confidenceThreshold } = parameters;
   for (let i = 0; i < depth.length; i++) {
     const trusted = confidence[i] >= confidenceThreshold; // false where the confidence is NaN
-    if (!trusted) depth[i] = NaN;
-    else if (depth[i] > maxRange) depth[i] = Infinity;
-    else if (depth[i] < minRange) depth[i] = -Infinity;
+    const z = scale * depth[i];
+    depth[i] = !trusted ? NaN : z > maxRange ? Infinity : z < minRange ? -Infinity : z;
   }
 }
 

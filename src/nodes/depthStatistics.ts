@@ -2,27 +2,32 @@ import type { DiagnosticStatus } from './ros/messages';
 
 const LATENCY_WINDOW = 300;
 
-/** Counters of depth_node since its start, and its recent latency and rate. */
+/** Counters of depth_node since it was configured or reset, and its recent latency and rate. */
 export class DepthStatistics {
-  /** Image messages that arrived. Every one of them ends up in exactly one of the four below, or is still in work. */
+  /** Image messages that arrived. Every one of them ends up in exactly one of the five below, or is still in work. */
   framesIn = 0;
   framesOut = 0;
   /** Displaced by a newer frame while waiting for the network. */
   dropped = 0;
-  /** Not readable as an image. */
+  /** Not readable as an image, or too large. */
   rejected = 0;
   /** The network run threw. */
   failed = 0;
+  /** Not looked at, for max_rate. */
+  skipped = 0;
+  /** Of framesOut those on which nothing is to be seen. */
+  black = 0;
+  /** When the last image message arrived, by performance.now(). */
+  lastImageMs: number;
   readonly #latenciesMs: number[] = [];
   #runMs = 0;
   #motionMs = 0;
-  #framesInBefore = 0;
-  #framesOutBefore = 0;
-  #droppedBefore = 0;
+  #before = { framesIn: 0, framesOut: 0, dropped: 0, failed: 0 };
   #sinceMs: number;
 
   constructor(nowMs: number) {
     this.#sinceMs = nowMs;
+    this.lastImageMs = nowMs;
   }
 
   /** Counts one published frame. Latency: image message taken to depth published. */
@@ -38,39 +43,42 @@ export class DepthStatistics {
     this.#motionMs = smoothed(this.#motionMs, runMs);
   }
 
-  /** State for /diagnostics, as that of the node; rates are over the time since the call before. */
+  /** State for /diagnostics; rates are over the time since the call before. */
   status(
     nowMs: number,
-    nodeName: string,
+    node: { readonly name: string; readonly hardwareId: string },
     model: { name: string; version: string; sha256: string; provider: string },
   ): DiagnosticStatus {
     const seconds = Math.max(1e-3, (nowMs - this.#sinceMs) / 1000);
-    const fps = (this.framesOut - this.#framesOutBefore) / seconds;
-    const arrived = this.framesIn - this.#framesInBefore;
-    const dropped = this.dropped - this.#droppedBefore;
+    const { framesIn, framesOut, dropped, failed } = this;
+    const before = this.#before;
+    const fps = (framesOut - before.framesOut) / seconds;
+    const arrived = framesIn - before.framesIn;
+    const displaced = dropped - before.dropped;
+    const broken = failed - before.failed;
     this.#sinceMs = nowMs;
-    this.#framesInBefore = this.framesIn;
-    this.#framesOutBefore = this.framesOut;
-    this.#droppedBefore = this.dropped;
+    this.#before = { framesIn, framesOut, dropped, failed };
 
     const sorted = [...this.#latenciesMs].sort((a, b) => a - b);
     const p50 = percentile(sorted, 0.5);
     const p95 = percentile(sorted, 0.95);
-    const stale = arrived === 0;
-    const overloaded = dropped > 0.1 * arrived;
+    const troubles = [
+      ...(arrived === 0 ? ['no images arrive'] : []),
+      ...(broken > 0 ? [`the network failed on ${broken} of ${arrived} frames`] : []),
+      ...(displaced > 0.1 * arrived ? [`${displaced} of ${arrived} frames dropped`] : []),
+    ];
     return {
-      level: stale || overloaded ? 1 : 0,
-      name: `${nodeName}: Inference`,
-      message: stale
-        ? 'no images arrive'
-        : `${fps.toFixed(1)} depths/s${overloaded ? `, ${dropped} of ${arrived} frames dropped` : ''}`,
-      hardwareId: model.name,
+      level: broken > 0 && broken >= arrived ? 2 : troubles.length > 0 ? 1 : 0,
+      name: `${node.name}: Inference`,
+      message: [...(arrived === 0 ? [] : [`${fps.toFixed(1)} depths/s`]), ...troubles].join(', '),
+      hardwareId: node.hardwareId,
       values: {
-        frames_in: `${this.framesIn}`,
-        frames_out: `${this.framesOut}`,
-        dropped: `${this.dropped}`,
+        frames_in: `${framesIn}`,
+        frames_out: `${framesOut}`,
+        dropped: `${dropped}`,
         rejected: `${this.rejected}`,
-        failed: `${this.failed}`,
+        failed: `${failed}`,
+        skipped: `${this.skipped}`,
         fps: fps.toFixed(2),
         latency_p50_ms: p50.toFixed(2),
         latency_p95_ms: p95.toFixed(2),

@@ -31,7 +31,7 @@ export function latestOnly<In, Out>(
         );
       };
 
-      return source.subscribe({
+      const subscription = source.subscribe({
         next: (item) => {
           if (!busy) run(item);
           else {
@@ -45,5 +45,9 @@ export function latestOnly<In, Out>(
           if (!busy) observer.complete();
         },
       });
+      return () => {
+        subscription.unsubscribe();
+        waiting = undefined; // else it would run after the end, for nobody
+      };
     });
 }

@@ -3,6 +3,7 @@ import type { ModelUpdate } from '../inference/modelUpdate';
 import { CdrWriter, type Time } from './ros/cdr';
 import { readModelAck, writeModelUpdate, type ModelAnswer } from './ros/modelMessages';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
+import { ThrottledLog } from './ros/throttledLog';
 
 /**
  * The other end of a depth_node's ~/model_update: publishes updates and hears the answers. A depth_node that starts later gets the last update, as long
@@ -23,11 +24,21 @@ export class ModelSender {
   constructor(node: RosNode, depthNode: string) {
     const acks$ = new Subject<ModelAnswer>();
     this.acks$ = acks$;
+    const log = new ThrottledLog(node.getLogger());
+    const receive = (message: Buffer): void => {
+      let answer: ModelAnswer;
+      try {
+        answer = readModelAck(message);
+      } catch (error) {
+        return log.warn('model_ack', `${depthNode}/model_ack: message ignored: ${(error as Error).message}`);
+      }
+      acks$.next(answer);
+    };
     node.createSubscription(
       'depthgrad/msg/ModelAck',
       `${depthNode}/model_ack`,
       { qos: latchedQos(), isRaw: true },
-      (message) => acks$.next(readModelAck(message)),
+      receive,
     );
     this.#updates = node.createPublisher('depthgrad/msg/ModelUpdate', `${depthNode}/model_update`, {
       qos: latchedQos(),

@@ -7,7 +7,8 @@ import { CdrWriter, type Time } from './ros/cdr';
 import { isEnding } from './ros/endOnSignal';
 import type { DiagnosticStatus } from './ros/messages';
 import { readModelUpdate, writeModelAck } from './ros/modelMessages';
-import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
+import { fullName, latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
+import { oneLine, type ThrottledLog } from './ros/throttledLog';
 
 /** srv/LoadModel.srv; rclnodejs gives a uint64 as a bigint. */
 interface LoadModelRequest {
@@ -34,6 +35,7 @@ function announced(message: Buffer): Announced {
 
 export class ModelUpdateReceiver {
   readonly #node: RosNode;
+  readonly #log: ThrottledLog;
   readonly #acks: Publisher;
   readonly #cdr = new CdrWriter();
   #accepted = 0;
@@ -42,9 +44,11 @@ export class ModelUpdateReceiver {
   #lastRefusal = '';
   /** Whether the last update is the one that was refused. */
   #refusedLast = false;
+  #closed = false;
 
-  constructor(node: RosNode) {
+  constructor(node: RosNode, log: ThrottledLog) {
     this.#node = node;
+    this.#log = log;
     this.#acks = node.createPublisher('depthgrad/msg/ModelAck', '~/model_ack', { qos: latchedQos() });
   }
 
@@ -86,9 +90,14 @@ export class ModelUpdateReceiver {
     });
   }
 
+  /** Before the topics go: what is in work ends without an answer. */
+  close(): void {
+    this.#closed = true;
+  }
+
   /** Acknowledges, counts and logs. */
   report(outcome: UpdateOutcome, updateStamp = NO_STAMP): void {
-    if (isEnding()) return;
+    if (isEnding() || this.#closed) return;
     const { accepted, reason, version, sha256, swapMilliseconds } = outcome;
     this.#refusedLast = !accepted;
     if (accepted) {
@@ -101,21 +110,21 @@ export class ModelUpdateReceiver {
       this.#swapMilliseconds = swapMilliseconds;
     } else {
       this.#refused++;
-      this.#lastRefusal = `update ${version}: ${reason}`;
-      this.#node.getLogger().warn(`~/model_update: update ${version} refused: ${reason}`);
+      this.#lastRefusal = oneLine(`update ${version}: ${reason}`);
+      this.#log.warn(`refused ${reason.split(' ', 1)[0]}`, `~/model_update: update ${version} refused: ${reason}`);
     }
     const answer = { ...outcome, updateStamp };
     this.#acks.publish(writeModelAck(this.#cdr.start(), this.#node.now().toMsg(), answer).take());
   }
 
   /** State for /diagnostics. */
-  status(network: ModelHost): DiagnosticStatus {
-    const { name, version, sha256 } = network.model;
+  status(network: ModelHost, hardwareId: string): DiagnosticStatus {
+    const { version, sha256 } = network.model;
     return {
       level: this.#refusedLast ? 1 : 0,
-      name: `${this.#node.name()}: Model`,
+      name: `${fullName(this.#node)}: Model`,
       message: this.#refusedLast ? `refused ${this.#lastRefusal}` : `update ${network.version} runs`,
-      hardwareId: name,
+      hardwareId,
       values: {
         model_version: version,
         model_sha256: sha256,

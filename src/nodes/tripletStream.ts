@@ -1,14 +1,13 @@
 /**
- * The way of a camera frame to the learner: image message -> shrunk to the network's size -> undistorted -> frame gate -> triplet. It runs at the
+ * The way of a camera frame to the learner: image message -> rectified and shrunk to the network's size -> frame gate -> triplet. It runs at the
  * camera's rate beside the learner, whose single steps take longer than a frame.
  */
 import { correlation, FrameGate, type SkipReason } from '../adaptation/frameGate';
 import type { Triplet } from '../adaptation/frame';
 import type { AdaptationOptions } from '../adaptation/options';
-import { infoOfView, shrinkImages, type InfoOfView, type ShrunkImage, type ViewOptions } from './cameraView';
+import { CameraView, type ShrunkImage, type ViewOptions } from './cameraView';
+import { intrinsicsOf } from './lensView';
 import { stampSeconds } from './ros/cdr';
-import type { CameraInfoMessage } from './ros/messages';
-import { UndistortedView } from './undistortedView';
 
 /** rejected: no readable image; no_camera_info; frozen: the very same picture as before; upside_down: since the picture was turned by 180 degrees. */
 export const STREAM_REASONS = ['rejected', 'no_camera_info', 'frozen', 'upside_down'] as const;
@@ -20,8 +19,6 @@ const COARSE = 4;
 const SHOWS_NOTHING: ReadonlySet<SkipReason> = new Set(['dark', 'saturated', 'blurred']);
 
 export interface TripletStreamOptions extends ViewOptions {
-  readonly cameraInfo: () => CameraInfoMessage | undefined;
-  readonly rectified: boolean;
   /** m/s at a time in seconds; undefined where nobody knows. */
   readonly speedAt: (stamp: number) => number | undefined;
   readonly options: () => AdaptationOptions;
@@ -30,11 +27,9 @@ export interface TripletStreamOptions extends ViewOptions {
 export class TripletStream {
   frames = 0;
   readonly #options: TripletStreamOptions;
-  readonly #shrink: (message: Buffer) => ShrunkImage | undefined;
-  readonly #infoOfView: InfoOfView;
+  readonly #view: CameraView;
   readonly #gate: FrameGate;
   readonly #faults = new Map<FrameFault, number>();
-  #view?: { info: CameraInfoMessage; view: UndistortedView | undefined };
   #before?: ShrunkImage;
   /** The last picture that showed something, and its stamp. */
   #seen?: { image: Uint8Array; stamp: number };
@@ -48,8 +43,7 @@ export class TripletStream {
   constructor(options: TripletStreamOptions) {
     this.#options = options;
     this.#gate = new FrameGate(options.height, options.width);
-    this.#shrink = shrinkImages({ ...options, onRejected: () => undefined });
-    this.#infoOfView = infoOfView(options);
+    this.#view = new CameraView(options);
   }
 
   get triplets(): number {
@@ -85,16 +79,25 @@ export class TripletStream {
     return this.#jumped;
   }
 
-  /** Takes an image message. @returns the triplet that it completes */
+  /** Takes a sensor_msgs/Image. @returns the triplet that it completes */
   take(message: Buffer): Triplet | undefined {
+    return this.#consider(this.#view.take(message));
+  }
+
+  /** As `take`, of a sensor_msgs/CompressedImage; one at a time. */
+  async takeCompressed(message: Buffer): Promise<Triplet | undefined> {
+    return this.#consider(await this.#view.takeCompressed(message));
+  }
+
+  #consider(frame: ShrunkImage | undefined): Triplet | undefined {
     this.frames++;
-    const frame = this.#shrink(message);
     if (!frame) return this.#skip('rejected');
     const before = this.#before;
     this.#before = frame;
-    const info = this.#infoOfView(frame);
-    const view = info && this.#viewOf(info);
-    if (!view) return this.#skip('no_camera_info');
+    if (!frame.cameraInfo || frame.lensFault) {
+      if (frame.lensFault) this.#warnOfLens(frame.lensFault);
+      return this.#skip('no_camera_info');
+    }
     const stamp = stampSeconds(frame.header.stamp);
     if (before) {
       const advanced = stamp - stampSeconds(before.header.stamp);
@@ -106,13 +109,13 @@ export class TripletStream {
       if (before.width !== frame.width || before.height !== frame.height) this.#resolutions++;
     }
     const { options, speedAt } = this.#options;
-    const image = view.apply(frame.image);
-    if (this.#isTurned(frame.image, stamp, options())) return this.#skip('upside_down');
-    const shrunk = { image, intrinsics: view.intrinsics, stamp, speed: speedAt(stamp) };
+    const { image } = frame;
+    if (this.#isTurned(image, stamp, options())) return this.#skip('upside_down');
+    const shrunk = { image, intrinsics: intrinsicsOf(frame.cameraInfo), stamp, speed: speedAt(stamp) };
     const { triplet, skipped } = this.#gate.consider(shrunk, options());
-    if (skipped === 'static' && before && Buffer.compare(before.image, frame.image) === 0) this.#count('frozen');
+    if (skipped === 'static' && before && Buffer.compare(before.image, image) === 0) this.#count('frozen');
     if (skipped && SHOWS_NOTHING.has(skipped)) this.#blindUntil = stamp;
-    else this.#seen = { image: frame.image, stamp };
+    else this.#seen = { image, stamp };
     return triplet;
   }
 
@@ -141,16 +144,10 @@ export class TripletStream {
     });
   }
 
-  #viewOf(info: CameraInfoMessage): UndistortedView | undefined {
-    if (this.#view?.info === info) return this.#view.view;
-    const { rectified, log, imageTopic } = this.#options;
-    try {
-      this.#view = { info, view: new UndistortedView(info, rectified) };
-    } catch (error) {
-      this.#view = { info, view: undefined };
-      log.warn('camera_info', `camera_info of ${imageTopic}: nothing is learned: ${(error as Error).message}`);
-    }
-    return this.#view.view;
+  /** The photometric losses assume a pinhole. */
+  #warnOfLens(fault: string): void {
+    const { log, imageTopic } = this.#options;
+    log.warnOnce(`lens ${fault}`, `camera_info of ${imageTopic}: nothing is learned: ${fault}`);
   }
 
   #skip(fault: FrameFault): undefined {

@@ -121,6 +121,21 @@ test('--adapt: adaptation_node runs beside, the report says how far it got, its 
   expect(readdirSync(join(out, 'adaptation'))).toContain('buffer');
 }, 240_000);
 
+test('--dashboard: the address is printed and answers while the drive is played', async () => {
+  const out = join(folder, 'shown');
+  const demo = new Program(DEMO, ['--model', tiny, '--seconds', '6', '--out', out, '--headless', '--dashboard']);
+  const address = /dashboard: (http:\S+)/;
+  await until(
+    () => address.test(demo.output),
+    () => demo.output,
+  );
+  const page = await fetch(address.exec(demo.output)![1]);
+  expect(page.status).toBe(200);
+  expect(await page.text()).toContain('<title>depthgrad</title>');
+  expect((await demo.ended).code).toBe(0);
+  expect(demo.processes()).toEqual([]);
+}, 120_000);
+
 test('a video without calibration plays to its end, before the seconds are over', async () => {
   const video = join(folder, 'short.mp4');
   const ramp = (shift: number): Uint8Array =>

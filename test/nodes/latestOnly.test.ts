@@ -14,7 +14,7 @@ function setUp() {
     started.push(item);
     return new Promise((resolve) => (finish = resolve));
   };
-  source.pipe(latestOnly(work, (item) => dropped.push(item))).subscribe({
+  const running = source.pipe(latestOnly(work, (item) => dropped.push(item))).subscribe({
     next: (result) => results.push(result),
     complete: () => (completed = true),
   });
@@ -28,6 +28,7 @@ function setUp() {
       await settle();
     },
     isComplete: () => completed,
+    end: () => running.unsubscribe(),
   };
 }
 
@@ -43,6 +44,14 @@ test('while one is in work the newest waits and the older ones are dropped', asy
   expect(results).toEqual([10, 40]);
   source.next(5);
   expect(started).toEqual([1, 4, 5]);
+});
+
+test('what waits at the end is not run any more', async () => {
+  const { source, started, results, finish, end } = setUp();
+  [1, 2].forEach((item) => source.next(item));
+  end();
+  await finish(10);
+  expect({ started, results }).toEqual({ started: [1], results: [] });
 });
 
 test('completes after the waiting item, not before', async () => {

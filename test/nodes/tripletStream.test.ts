@@ -1,4 +1,5 @@
 /** Camera frames on their way to the learner, and what /diagnostics says of streams that cannot be learned from. */
+import sharp from 'sharp';
 import { defaultOptions } from '../../src/adaptation/options';
 import type { Triplet } from '../../src/adaptation/frame';
 import { CdrWriter } from '../../src/nodes/ros/cdr';
@@ -58,6 +59,7 @@ class Rig {
       imageTopic: '/image',
       log: new ThrottledLog({ info: write, warn: write, error: write }),
       cameraInfo: () => this.info,
+      rectify: true,
       rectified: false,
       speedAt: (stamp) => stamp / 10,
       options: () => defaultOptions,
@@ -169,6 +171,21 @@ test('no camera_info, a clock that goes back, another resolution, silence', () =
   expect([rig.silence(), rig.silence()]).toEqual(['no images arrive any more', 'no images arrive any more']);
 });
 
+test('compressed images are learned from as raw ones are', async () => {
+  const rig = new Rig();
+  for (let frame = 0; frame < 4; frame++) {
+    const raw = { width: WIDTH, height: HEIGHT, channels: 3 } as const;
+    const file = await sharp(good(frame), { raw }).png().toBuffer();
+    const header = { stamp: { sec: 100, nanosec: frame * 1e8 }, frameId: 'camera' };
+    const message = new CdrWriter().start().header(header).string('png').bytes(file).take();
+    const triplet = await rig.stream.takeCompressed(message);
+    if (triplet) rig.triplets.push(triplet);
+  }
+  expect(rig.triplets).toHaveLength(2);
+  expect(rig.triplets[1].images[1]).toEqual(good(2));
+  expect(rig.stream.frames).toBe(4);
+});
+
 test('triplets carry the speed, and the pinhole of the undistorted or the rectified image', () => {
   const plain = new Rig();
   plain.run(1, good);
@@ -185,11 +202,21 @@ test('triplets carry the speed, and the pinhole of the undistorted or the rectif
   const lens = new Rig();
   lens.info = { ...calibrated, d: [0.2, 0, 0, 0, 0] };
   lens.run(1, good);
-  expect(lens.triplets[0].intrinsics.fx).toBeGreaterThan(100); // no black corners
+  expect(lens.triplets[0].intrinsics).toMatchObject({ fx: 90, cx: 60, cy: 30 }); // the view of p
   expect(lens.triplets[0].images[0]).not.toEqual(scene(0));
+
+  const withoutP = new Rig();
+  withoutP.info = { ...lens.info, p: new Array<number>(12).fill(0) };
+  withoutP.run(1, good);
+  expect(withoutP.triplets[0].intrinsics.fx).toBeGreaterThan(100); // no black corners
 
   const fisheye = new Rig();
   fisheye.info = { ...calibrated, distortionModel: 'equidistant', d: [0.1, 0, 0, 0] };
-  expect(fisheye.run(3, good).said).toMatch(/^no usable camera_info/);
-  expect(fisheye.warnings).toEqual([expect.stringContaining('distortion_model is equidistant with 4 coefficients')]);
+  fisheye.run(1, good);
+  expect(fisheye.triplets[0].images[0]).not.toEqual(scene(0));
+
+  const unknown = new Rig();
+  unknown.info = { ...calibrated, distortionModel: 'kannala', d: [0.1, 0, 0, 0] };
+  expect(unknown.run(3, good).said).toMatch(/^no usable camera_info/);
+  expect(unknown.warnings).toEqual([expect.stringContaining('distortion_model is "kannala" with 4 coefficients')]);
 });

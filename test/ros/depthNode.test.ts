@@ -90,6 +90,15 @@ test('camera_info of a part of the sensor: its roi is cut out, its binning and t
   expect(rig.node.count(/width x height is/)).toBe(0);
 });
 
+test('rectify never: a distorted camera is seen as it is, and camera_info says so', async () => {
+  await rig.start(['-p', 'rectify:=never']);
+  const d = [-0.25, 0.04, 0.001, -0.002, 0.01];
+  await rig.peer.command('camera_info', { topic: INFO, ...CAMERA, d, width: WIDTH, height: HEIGHT });
+  await rig.publishUntilCameraInfo();
+  const info = await rig.peer.message('/depth_node/camera_info');
+  expect(info).toMatchObject({ d, k: CAMERA.k, p: CAMERA.p, distortionModel: 'plumb_bob' });
+});
+
 test('every encoding, with padded rows, gives the depth of the same picture', async () => {
   await rig.start(['-p', 'max_range:=1000.0'], [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub']);
   const rgb = picture(WIDTH, HEIGHT, 3);
@@ -150,10 +159,10 @@ test('ranges and confidence threshold are REP 117 and change while the node runs
   expect(await set('confidence_threshold', 0.5)).toMatchObject({ successful: true });
   expect(await firstThree()).toEqual([Infinity, -Infinity, NaN]);
   expect(await set('confidence_threshold', 1.5)).toMatchObject({ successful: false });
-  const names = ['model', 'max_range'];
+  const names = ['autostart', 'max_range'];
   const { descriptors } = await rig.peer.command('describe_parameters', { node: '/depth_node', names });
   expect(descriptors).toMatchObject([
-    { name: 'model', text: expect.stringContaining('ONNX'), readOnly: true, range: null },
+    { name: 'autostart', text: expect.stringContaining('lifecycle'), readOnly: true, range: null },
     { name: 'max_range', text: expect.stringContaining('+Inf'), readOnly: false, range: [0, 1e6] },
   ]);
 });
@@ -175,7 +184,7 @@ test('the newest frame wins when the network is busy, and every dropped one is c
     hardwareId: string;
     values: Record<string, string>;
   }[];
-  expect({ name, hardwareId }).toEqual({ name: 'depth_node: Inference', hardwareId: 'tiny' });
+  expect({ name, hardwareId }).toEqual({ name: '/depth_node: Inference', hardwareId: IMAGE });
   expect(Number(values.dropped)).toBeGreaterThan(0);
   expect(values).toMatchObject({ model_name: 'tiny', model_version: '1.2.3' });
   expect(values.model_sha256).toMatch(/^[0-9a-f]{64}$/);

@@ -22,7 +22,7 @@ afterEach(() => rig.stop());
 test('bad images are refused by topic and field, and the node goes on', async () => {
   await rig.start([], [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub', '/diagnostics=DiagnosticArray:sub']);
   const bad: [ImageCommand, RegExp][] = [
-    [{ encoding: 'yuv422' }, /\/front\/image_raw: image ignored: encoding is "yuv422"; known are rgb8/],
+    [{ encoding: 'mono16' }, /\/front\/image_raw: image ignored: encoding is "mono16"; known are rgb8.*yuv422_yuy2/],
     [{ step: WIDTH * 3 - 1 }, /\/front\/image_raw: image ignored: step is 287, less than the 288 bytes/],
     [{ data: Buffer.alloc(100).toString('base64') }, /\/front\/image_raw: image ignored: data has 100 bytes/],
     [{ width: 0, data: Buffer.alloc(64).toString('base64') }, /\/front\/image_raw: image ignored: size is 0x64/],
@@ -31,11 +31,11 @@ test('bad images are refused by topic and field, and the node goes on', async ()
     await rig.publish(command);
     await rig.node.logged(message);
   }
-  await rig.publish({ encoding: 'yuv422' });
+  await rig.publish({ encoding: 'mono16' });
   const good = await rig.publish();
   expect((await rig.depthAt(good)).width).toBe(WIDTH);
   expect(rig.peer.received('/depth_node/depth')).toHaveLength(0);
-  expect(rig.node.count(/encoding is "yuv422"/)).toBe(1); // throttled
+  expect(rig.node.count(/encoding is "mono16"/)).toBe(1); // throttled
   const { status } = await rig.peer.message('/diagnostics', ({ status }) => {
     return (status as { values: Record<string, string> }[])[0].values.frames_in === '6';
   });
@@ -180,6 +180,9 @@ const parameters: [string, string, RegExp][] = [
   ['image_queue_depth', '0', /must be an integer from 1 to 10/],
   ['publish_gradient', 'perhaps', /must be a boolean/],
   ['execution_provider', 'tpu', /is "tpu", must be one of cpu, cuda, webgpu/],
+  ['image_transport', 'theora', /is "theora", must be one of raw, compressed/],
+  ['depth_encoding', '64FC1', /is "64FC1", must be one of 32FC1, 16UC1/],
+  ['depth_size', 'huge', /is "huge", must be one of network, camera/],
   ['image_reliability', 'sometimes', /is "sometimes", must be one of best_effort, reliable/],
 ];
 test.each(parameters)('parameter %s:=%s ends the node by its name', async (name, value, message) => {

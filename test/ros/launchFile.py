@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'launch_stand_in'))
-from launch.actions import DeclareLaunchArgument, LogInfo, SetEnvironmentVariable  # noqa: E402
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable  # noqa: E402
 from launch.substitutions import perform  # noqa: E402
 from launch_ros.actions import Node  # noqa: E402
 
@@ -35,6 +35,13 @@ if missing:
 def evaluate(value):
     return value.evaluate(arguments) if hasattr(value, 'evaluate') else perform(value, arguments)
 
+
+# What a function gives is visited in its place, with its conditions.
+entities = [
+    given
+    for entity in entities
+    for given in (entity.function(arguments) if isinstance(entity, OpaqueFunction) else [entity])
+]
 
 result = {'arguments': [[entity.name, entity.description] for entity in declared], 'nodes': [], 'logs': [], 'environment': {}}
 for entity in entities:

@@ -1,6 +1,7 @@
 /** The launch files, run against stand-ins of launch and launch_ros (test/ros/launch_stand_in/README.md says why). */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { ROOT } from '../support/ros';
@@ -18,6 +19,7 @@ function parameterTable(file: string, name: string): Parameters {
 const DEPTH_PARAMETERS = parameterTable('depthParameters', 'DEPTH_PARAMETERS');
 const REPLAY_PARAMETERS = parameterTable('replayParameters', 'REPLAY_PARAMETERS');
 const ADAPTATION_PARAMETERS = parameterTable('adaptationParameters', 'ADAPTATION_PARAMETERS');
+const DASHBOARD_PARAMETERS = parameterTable('dashboardParameters', 'DASHBOARD_PARAMETERS');
 const MODEL_SENDER_PARAMETERS = parameterTable('modelSenderParameters', 'MODEL_SENDER_PARAMETERS');
 
 interface LaunchedNode {
@@ -72,7 +74,7 @@ describe('camera.launch.py', () => {
     const { arguments: declared } = launch(FILE);
     expect(declared.map(([name]) => name)).toEqual(
       expect.arrayContaining(
-        'namespace image camera_info params_file model use_sim_time adaptation rviz driver video_device source'.split(
+        'namespace image camera_info params_file model use_sim_time adaptation dashboard rviz driver video_device source'.split(
           ' ',
         ),
       ),
@@ -86,7 +88,7 @@ describe('camera.launch.py', () => {
     expect(nodeOf(launched, 'depth_node')).toMatchObject({
       namespace: '',
       parameterFiles: [parameterFile],
-      parameters: { model: join(ROOT, 'models', 'default.onnx'), use_sim_time: false },
+      parameters: { model: join(ROOT, 'models', 'default.onnx'), autostart: true, use_sim_time: false },
       remappings: [
         ['image', '/camera/image_raw'],
         ['camera_info', '/camera/camera_info'],
@@ -104,6 +106,7 @@ describe('camera.launch.py', () => {
       params_file: '/p.yaml',
       model: '/m.onnx',
       use_sim_time: 'true',
+      autostart: 'false',
       rviz: 'true',
       driver: 'replay',
       source: '/v.mp4',
@@ -124,7 +127,7 @@ describe('camera.launch.py', () => {
     };
     expect(nodeOf(launched, 'depth_node')).toMatchObject({
       ...shared,
-      parameters: { model: '/m.onnx', use_sim_time: true },
+      parameters: { model: '/m.onnx', autostart: false, use_sim_time: true },
     });
     expect(nodeOf(launched, 'replay_node')).toMatchObject({
       ...shared,
@@ -184,6 +187,88 @@ describe('camera.launch.py', () => {
     for (const name of Object.keys(adaptation.parameters))
       expect([...Object.keys(ADAPTATION_PARAMETERS), 'use_sim_time']).toContain(name);
   });
+
+  test('dashboard:=true starts the dashboard of the same camera and namespace', () => {
+    const launched = launch(FILE, ['dashboard:=true', 'namespace:=front', 'image:=/front/image', 'use_sim_time:=true']);
+    expect(executables(launched)).toEqual(['depthgrad/depth_node', 'depthgrad/dashboard_node']);
+    const dashboard = nodeOf(launched, 'dashboard_node');
+    expect(dashboard).toMatchObject({ namespace: 'front', parameterFiles: [parameterFile], endsLaunch: false });
+    expect(dashboard.parameters).toEqual({ use_sim_time: true });
+    expect(dashboard.remappings).toEqual([['image', '/front/image']]);
+  });
+});
+
+describe('camera.launch.py, several cameras', () => {
+  const FILE = 'camera.launch.py';
+
+  test('a depth node for each, in its namespace, on its image_raw; they share the threads', () => {
+    const launched = launch(FILE, ['cameras:=front,rear', 'namespace:=robot', 'threads:=5', 'model:=/m.onnx']);
+    expect(executables(launched)).toEqual(['depthgrad/depth_node', 'depthgrad/depth_node']);
+    for (const [i, name] of ['front', 'rear'].entries()) {
+      expect(launched.nodes[i]).toMatchObject({
+        namespace: `robot/${name}`,
+        parameterFiles: [parameterFile],
+        parameters: { model: '/m.onnx', use_sim_time: false, threads: 2 },
+        remappings: [
+          ['image', 'image_raw'],
+          ['camera_info', 'camera_info'],
+        ],
+      });
+    }
+    const many = launch(FILE, ['cameras:=a,b,c', 'threads:=2', 'image:=cam/image', 'camera_info:=cam/info']);
+    expect(many.nodes.map(({ namespace, parameters }) => [namespace, parameters.threads])).toEqual([
+      ['a', 1],
+      ['b', 1],
+      ['c', 1],
+    ]);
+    expect(many.nodes[2].remappings).toEqual([
+      ['image', 'cam/image'],
+      ['camera_info', 'cam/info'],
+    ]);
+  });
+
+  test('without threads: the cores of the machine for several, what params_file says for one', () => {
+    const shared = Math.max(1, Math.floor(availableParallelism() / 2));
+    expect(launch(FILE, ['cameras:=front,rear']).nodes.map(({ parameters }) => parameters.threads)).toEqual([
+      shared,
+      shared,
+    ]);
+    expect(nodeOf(launch(FILE), 'depth_node').parameters).not.toHaveProperty('threads');
+    expect(nodeOf(launch(FILE, ['cameras:=front']), 'depth_node')).toMatchObject({ namespace: 'front' });
+    expect(nodeOf(launch(FILE, ['cameras:=front']), 'depth_node').parameters).not.toHaveProperty('threads');
+    expect(nodeOf(launch(FILE, ['threads:=3']), 'depth_node').parameters.threads).toBe(3);
+    expect(nodeOf(launch(FILE, ['threads:=256']), 'depth_node').parameters.threads).toBe(64); // what the parameter takes
+  });
+
+  test('no driver is started for them; adaptation for each, one window for the first', () => {
+    const packages = `depthgrad=${ROOT},v4l2_camera=/opt/v4l2_camera`;
+    const launched = launch(FILE, ['cameras:=front,rear', 'adaptation:=true', 'rviz:=true'], { packages });
+    expect(executables(launched)).toEqual([
+      'depthgrad/depth_node',
+      'depthgrad/adaptation_node',
+      'depthgrad/depth_node',
+      'depthgrad/adaptation_node',
+      'rviz2/rviz2',
+    ]);
+    expect(launched.nodes.map(({ namespace }) => namespace)).toEqual(['front', 'front', 'rear', 'rear', 'front']);
+    expect(nodeOf(launched, 'rviz2').remappings).toContainEqual(['/camera/image_raw', 'image_raw']);
+  });
+
+  test.each([
+    ['cameras:=front,front', 'names a camera twice'],
+    ['cameras:=front camera', 'cannot be a namespace'],
+    ['cameras:=2nd', 'cannot be a namespace'],
+  ])('%s is refused', (given, message) => {
+    const { status, stderr } = run(FILE, [given], {});
+    expect(status).not.toBe(0);
+    expect(stderr).toContain(message);
+  });
+
+  test('an absolute image topic would be one for all', () => {
+    const { status, stderr } = run(FILE, ['cameras:=front,rear', 'image:=/camera/image_raw'], {});
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('/camera/image_raw would be the same topic for every camera');
+  });
 });
 
 describe('replay.launch.py', () => {
@@ -200,6 +285,24 @@ describe('replay.launch.py', () => {
     expect(replay).toMatchObject({ namespace: 'n', parameterFiles: [parameterFile], endsLaunch: true });
     expect(replay.parameters).toMatchObject({ source: '/v.mp4', rate: 2, loop: true, start: 3, use_sim_time: false });
     expect(replay.remappings).toEqual(nodeOf(launched, 'depth_node').remappings);
+  });
+
+  test('plays chosen topics of a bag and its time, on which the nodes run', () => {
+    const options = [
+      'topics:=/front/image_raw,/tf_static',
+      'clock:=50',
+      'image:=/front/image_raw',
+      'use_sim_time:=true',
+    ];
+    const launched = launch(FILE, ['source:=/my_drive', ...options]);
+    const replay = nodeOf(launched, 'replay_node');
+    const played = { source: '/my_drive', topics: '/front/image_raw,/tf_static', clock: 50, use_sim_time: true };
+    expect(replay.parameters).toMatchObject(played);
+    expect(replay.typed).toEqual(expect.arrayContaining(['topics', 'clock']));
+    const depth = nodeOf(launched, 'depth_node');
+    expect(depth.parameters.use_sim_time).toBe(true);
+    expect(depth.remappings).toContainEqual(['image', '/front/image_raw']);
+    expect(nodeOf(launch(FILE, ['source:=/v.mp4']), 'replay_node').parameters).toMatchObject({ topics: '', clock: 0 });
   });
 
   test('every parameter it sets is one the nodes have', () => {
@@ -227,6 +330,7 @@ test('config/camera.yaml holds every parameter of the nodes with its default', (
   expect(file.depth_node.ros__parameters).toEqual(defaults(DEPTH_PARAMETERS));
   expect(file.replay_node.ros__parameters).toEqual(defaults(REPLAY_PARAMETERS));
   expect(file.adaptation_node.ros__parameters).toEqual(defaults(ADAPTATION_PARAMETERS));
+  expect(file.dashboard_node.ros__parameters).toEqual(defaults(DASHBOARD_PARAMETERS));
   expect(file.model_sender_node.ros__parameters).toEqual(defaults(MODEL_SENDER_PARAMETERS));
 });
 

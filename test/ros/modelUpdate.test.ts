@@ -68,7 +68,7 @@ async function modelStatus(
 ): Promise<{ level: number; message: string; values: Record<string, string> }> {
   type Status = { name: string; level: number; message: string; values: Record<string, string> };
   const ofModel = (message: PeerMessage): Status =>
-    (message.status as Status[]).find(({ name }) => name === 'depth_node: Model')!;
+    (message.status as Status[]).find(({ name }) => name === '/depth_node: Model')!;
   return ofModel(await rig.peer.message('/diagnostics', (message) => fits(ofModel(message).values)));
 }
 

@@ -2,12 +2,16 @@
 The other end of the nodes under test: an ordinary rclpy process, driven by JSON lines on stdin, answering in JSON lines on stdout.
 
 Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic; latched_pub and latched_sub are transient local of depth 1. Every message that comes in on a subscription is written out at once.
+For raw_sub, raw_latched_sub, raw_best_effort_sub any type is given in full (sensor_msgs/msg/Imu), and the messages are written out as their bytes.
 """
 
 import array
 import base64
 import collections
+import importlib
 import json
+import random
+import re
 import sys
 import threading
 import time
@@ -17,17 +21,57 @@ import rclpy
 from depthgrad.msg import AdaptationStatus, DepthGradient, EgoMotion, ModelAck, ModelUpdate
 from depthgrad.srv import LoadModel
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import TwistStamped
+from geometry_msgs.msg import TransformStamped, TwistStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
 from rclpy.executors import ExternalShutdownException
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import SetBool, Trigger
+from tf2_msgs.msg import TFMessage
 
-TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray, ModelAck, ModelUpdate, AdaptationStatus, TwistStamped, Odometry)}
+
+from peer_operations import OPERATIONS_TYPES, Operations, operations_fields
+
+TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray, ModelAck, ModelUpdate, AdaptationStatus, TwistStamped, Odometry, PointCloud2, TFMessage)}
+TYPES |= OPERATIONS_TYPES
 output = threading.Lock()
+
+
+def message_type(name):
+    """One of TYPES, or of any installed package: sensor_msgs/msg/Imu."""
+    if name in TYPES:
+        return TYPES[name]
+    package, _, kind = name.split('/')
+    return getattr(importlib.import_module(f'{package}.msg'), kind)
+
+
+def filled(kind, rng):
+    """A message with something in every field."""
+    message = kind()
+    for field, text in kind.get_fields_and_field_types().items():
+        setattr(message, field, filled_field(text, rng))
+    return message
+
+
+def filled_field(text, rng):
+    sequence = re.fullmatch(r'sequence<([^,]*)(?:, \d+)?>', text)
+    if sequence:
+        return [filled_field(sequence[1], rng) for _ in range(rng.randrange(1, 4))]
+    array = re.fullmatch(r'(.*)\[(\d+)\]', text)
+    if array:
+        return [filled_field(array[1], rng) for _ in range(int(array[2]))]
+    if '/' in text:
+        return filled(message_type(text.replace('/', '/msg/')), rng)
+    if text.startswith('string'):
+        return f'wört {rng.randrange(1000)}'
+    if text == 'boolean':
+        return rng.random() < 0.5
+    if text in ('float', 'double'):
+        return rng.randrange(-1000, 1000) / 8
+    return bytes([rng.randrange(100)]) if text == 'octet' else rng.randrange(100)
 
 
 def say(message):
@@ -115,7 +159,22 @@ def descriptor_fields(descriptor):
     }
 
 
+def vector(value):
+    return [value.x, value.y, value.z] + ([value.w] if hasattr(value, 'w') else [])
+
+
 def fields(message):
+    if type(message).__name__ in OPERATIONS_TYPES:
+        return operations_fields(message)
+    if isinstance(message, TFMessage):
+        (link,) = message.transforms
+        return {
+            'stamp': stamp(link.header.stamp),
+            'frameId': link.header.frame_id,
+            'child': link.child_frame_id,
+            'position': vector(link.transform.translation),
+            'orientation': vector(link.transform.rotation),
+        }
     if isinstance(message, AdaptationStatus):
         return status_fields(message)
     if isinstance(message, ModelUpdate):
@@ -148,18 +207,30 @@ def fields(message):
             'roi': [message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height],
             **{name: [float(value) for value in getattr(message, name)] for name in 'dkrp'},
         }
+    if isinstance(message, PointCloud2):
+        return common | {
+            'height': message.height,
+            'width': message.width,
+            'fields': [[field.name, field.offset, field.datatype, field.count] for field in message.fields],
+            'isDense': message.is_dense,
+            'steps': [message.point_step, message.row_step],
+            'data': base64.b64encode(message.data).decode(),
+        }
     if isinstance(message, DepthGradient):
         return common | {'space': message.space, 'units': message.units, 'gradient': image_fields(message.gradient)}
     pose, twist = message.pose, message.twist
-    position, orientation = pose.pose.position, pose.pose.orientation
+    common |= {
+        'position': vector(pose.pose.position),
+        'orientation': vector(pose.pose.orientation),
+        'poseCovariance': [float(value) for value in pose.covariance],
+        'linear': vector(twist.twist.linear),
+        'angular': vector(twist.twist.angular),
+        'twistCovariance': [float(value) for value in twist.covariance],
+    }
+    if isinstance(message, Odometry):
+        return common | {'child': message.child_frame_id}
     return common | {
         'previousStamp': stamp(message.previous_stamp),
-        'position': [position.x, position.y, position.z],
-        'orientation': [orientation.x, orientation.y, orientation.z, orientation.w],
-        'poseCovariance': [float(value) for value in pose.covariance],
-        'linear': [twist.twist.linear.x, twist.twist.linear.y, twist.twist.linear.z],
-        'angular': [twist.twist.angular.x, twist.twist.angular.y, twist.twist.angular.z],
-        'twistCovariance': [float(value) for value in twist.covariance],
         'scale': message.scale,
         'scaleVariance': str(message.scale_variance),
         'scaleSource': message.scale_source,
@@ -167,10 +238,11 @@ def fields(message):
     }
 
 
-class Peer:
+class Peer(Operations):
     def __init__(self, topics):
         self.node = rclpy.create_node('peer')
         self.publishers = {}
+        self.kinds = {}
         self.received = collections.Counter()
         self.subscribed = []
         qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
@@ -181,13 +253,17 @@ class Peer:
         for topic in topics:
             name, _, rest = topic.partition('=')
             kind, _, role = rest.partition(':')
-            if role in ('pub', 'latched_pub'):
-                profile = latched if role == 'latched_pub' else qos
-                self.publishers[name] = self.node.create_publisher(TYPES[kind], name, profile)
+            self.kinds[name] = message_type(kind)
+            if role in ('pub', 'latched_pub', 'best_effort_pub'):
+                profile = {'latched_pub': latched, 'best_effort_pub': best_effort}.get(role, qos)
+                self.publishers[name] = self.node.create_publisher(self.kinds[name], name, profile)
             else:
-                profile = {'best_effort_sub': best_effort, 'latched_sub': latched}.get(role, qos)
+                profiles = {'best_effort_sub': best_effort, 'latched_sub': latched}
+                profile = profiles.get(role.removeprefix('raw_'), qos)
                 self.subscribed.append(name)
-                self.node.create_subscription(TYPES[kind], name, self.receive(name), profile)
+                raw = role.startswith('raw_')
+                callback = self.receive_raw(name) if raw else self.receive(name)
+                self.node.create_subscription(self.kinds[name], name, callback, profile, raw=raw)
 
     def receive(self, topic):
         def callback(message):
@@ -195,6 +271,31 @@ class Peer:
             say({'topic': topic} | fields(message))
 
         return callback
+
+    def receive_raw(self, topic):
+        def callback(message):
+            self.received[topic] += 1
+            say({'topic': topic, 'raw': base64.b64encode(message).decode(), 'at': time.time()})
+
+        return callback
+
+    def samples(self, command):
+        """`count` messages on each of the topics in turn at `rate` per second, something in every field; answers with their bytes, in order."""
+        rng, rows = random.Random(command.get('seed', 1)), []
+        for _ in range(command['count']):
+            for topic in command['topics']:
+                raw = serialize_message(filled(self.kinds[topic], rng))
+                self.publishers[topic].publish(raw)  # what is between the fields to align them differs from one serialization to the next
+                rows.append({'topic': topic, 'raw': base64.b64encode(raw).decode(), 'at': time.time()})
+                time.sleep(1 / command['rate'])
+        return {'rows': rows}
+
+    def advertise(self, command):
+        """A publisher more, as of a node that starts later."""
+        depth = QoSProfile(depth=50, reliability=ReliabilityPolicy[command.get('reliability', 'RELIABLE')])
+        self.kinds[command['topic']] = kind = message_type(command['type'])
+        self.publishers[command['topic']] = self.node.create_publisher(kind, command['topic'], depth)
+        return {}
 
     def wait_match(self, _):
         """Answers once every topic has found its other end; the nodes' discovery decides when, not a sleep."""
@@ -214,10 +315,37 @@ class Peer:
         image.header.stamp.sec, image.header.stamp.nanosec = command['stamp']
         image.header.frame_id = command['frameId']
         image.data = base64.b64decode(command['data'])
+        if command.get('serialized'):
+            return self.publish_bytes(command['topic'], image)
         for _ in range(command.get('times', 1)):
             self.publishers[command['topic']].publish(image)
             image.header.stamp.nanosec += 1_000_000
         return {}
+
+    def compressed_image(self, command):
+        image = CompressedImage(format=command['format'])
+        image.header.stamp.sec, image.header.stamp.nanosec = command['stamp']
+        image.header.frame_id = command['frameId']
+        image.data = array.array('B', base64.b64decode(command['data']))
+        for _ in range(command.get('times', 1)):
+            self.publishers[command['topic']].publish(image)
+            image.header.stamp.nanosec += 1_000_000
+        return {}
+
+    def adaptation_status(self, command):
+        status, kinds = AdaptationStatus(), AdaptationStatus.get_fields_and_field_types()
+        for name, value in command['fields'].items():  # JSON has no NaN, and no whole floats
+            setattr(status, name, float('nan' if value is None else value) if kinds[name] == 'float' else value)
+        return self.publish_bytes(command['topic'], status)
+
+    def publish_bytes(self, topic, message):
+        """Serialised here, and answered: what stands between aligned fields is any byte, another one each time."""
+        serialized = serialize_message(message)
+        self.publishers[topic].publish(serialized)
+        return {'serialized': base64.b64encode(serialized).decode()}
+
+    def subscribers(self, command):
+        return {'count': self.node.count_subscribers(command['topic'])}
 
     def image_stream(self, command):
         """
@@ -252,6 +380,7 @@ class Peer:
             content = file.read()
         frames = [content[at : at + size] for at in range(0, len(content), size)]
         image = Image(width=command['width'], height=command['height'], step=command['width'] * 3, encoding='rgb8')
+        image.header.frame_id = command.get('frameId', '')
         info = CameraInfo(width=command['width'], height=command['height'], distortion_model='plumb_bob')
         info.k = [float(value) for value in command['k']]
         info.d = [0.0] * 5
@@ -319,11 +448,28 @@ class Peer:
         request = LoadModel.Request(path=command['path'], sha256=command.get('sha256', ''))
         return {'ack': ack_fields(self.call(LoadModel, f"{command['node']}/load_model", request).ack)}
 
+    def transform(self, command):
+        link = TransformStamped()
+        link.header.frame_id, link.child_frame_id = command['parent'], command['child']
+        for part, values in (('translation', command['position']), ('rotation', command['orientation'])):
+            for name, value in zip('xyzw', values):
+                setattr(getattr(link.transform, part), name, float(value))
+        self.publishers[command['topic']].publish(TFMessage(transforms=[link]))
+        return {}
+
+    def twist(self, command):
+        message = TwistStamped()
+        message.header.stamp.sec, message.header.stamp.nanosec = command['stamp']
+        message.twist.linear.x = float(command['speed'])
+        self.publishers[command['topic']].publish(message)
+        return {}
+
     def camera_info(self, command):
-        info = CameraInfo(width=command['width'], height=command['height'], distortion_model='plumb_bob')
+        model = command.get('model', 'plumb_bob')
+        info = CameraInfo(width=command['width'], height=command['height'], distortion_model=model)
         info.header.frame_id = command['frameId']
         info.k, info.p, info.d = ([float(value) for value in command[name]] for name in 'kpd')
-        info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        info.r = [float(value) for value in command.get('r', [1, 0, 0, 0, 1, 0, 0, 0, 1])]
         info.binning_x, info.binning_y = command.get('binning', (0, 0))
         roi = command.get('roi')
         if roi:
@@ -374,12 +520,14 @@ class Peer:
     def set_parameter(self, command):
         if isinstance(command['value'], bool):
             value = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=command['value'])
-        elif isinstance(command['value'], str):
+        elif isinstance(command['value'], str) and not command.get('double'):
             value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=command['value'])
         elif command.get('integer'):
             value = ParameterValue(type=ParameterType.PARAMETER_INTEGER, integer_value=command['value'])
         else:
             value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(command['value']))
+        if 'type' in command:
+            value.type = command['type']
         request = SetParameters.Request(parameters=[Parameter(name=command['name'], value=value)])
         result = self.call(SetParameters, f"{command['node']}/set_parameters", request).results[0]
         return {'successful': result.successful, 'reason': result.reason}

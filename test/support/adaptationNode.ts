@@ -245,7 +245,7 @@ export class AdaptationRig {
   /** The first diagnostic of the part (Learner, Camera, Hand-over, Storage) from now on that fits. */
   async diagnostic(part: string, fits: (status: Diagnostic) => boolean): Promise<Diagnostic> {
     const ofPart = (message: PeerMessage): Diagnostic | undefined =>
-      (message.status as Diagnostic[]).find(({ name }) => name === `adaptation_node: ${part}`);
+      (message.status as Diagnostic[]).find(({ name }) => name === `${this.namespace}/adaptation_node: ${part}`);
     this.peer.forget('/diagnostics');
     const found = await this.peer.message(
       '/diagnostics',

@@ -26,7 +26,7 @@ export const CAMERA = {
   frameId: 'front_optical',
   k: [120, 0, 95, 0, 110, 60, 0, 0, 1],
   p: [118, 0, 96, -6, 0, 108, 61, 0, 0, 0, 1, 0],
-  d: [-0.25, 0.04, 0.001, -0.002, 0.01],
+  d: [0, 0, 0, 0, 0],
 };
 
 /** rgb of a picture in which every pixel differs; another one for every seed. */
@@ -69,21 +69,33 @@ export class DepthNodeRig {
   peer!: Peer;
   /** Stamp of the image published last. */
   seconds = 1000;
+  /** With the ROS domain both are in. */
+  environment: NodeJS.ProcessEnv = {};
 
   constructor() {
     writeFileSync(this.model, tinyModel({ width: WIDTH, height: HEIGHT }));
   }
 
   /** Starts both and waits until the topics are connected. */
-  async start(rosArguments: string[] = [], topics = ALL_TOPICS): Promise<void> {
-    const env = rosEnvironment();
+  async start(rosArguments: string[] = [], topics = ALL_TOPICS, env = rosEnvironment()): Promise<void> {
+    this.#startBoth(rosArguments, topics, env);
+    await this.peer.matched();
+  }
+
+  /** Starts both; the node waits for a lifecycle manager, and most of its topics are not there yet. */
+  async startManaged(rosArguments: string[], topics: string[]): Promise<void> {
+    this.#startBoth(['-p', 'autostart:=false', ...rosArguments], topics);
+    await this.peer.command('wait_publishers', { topics: ['/depth_node/transition_event', '/diagnostics'] });
+  }
+
+  #startBoth(rosArguments: string[], topics: string[], env = rosEnvironment()): void {
+    this.environment = env;
     this.peer = new Peer(topics, env);
     this.run(
       // reliable here: the tests count every image; the default is the test "best effort"
       ['-r', `image:=${IMAGE}`, '-p', `model:=${this.model}`, '-p', 'image_reliability:=reliable', ...rosArguments],
       env,
     );
-    await this.peer.matched();
   }
 
   /** Starts the node alone, with nothing set. */
@@ -106,6 +118,12 @@ export class DepthNodeRig {
     const fields = { topic: IMAGE, frameId: 'front_optical', width, height, step: width * 3, encoding: 'rgb8', stamp };
     await this.peer.command('image', { ...fields, ...pixels, ...command });
     return command.stamp ?? stamp;
+  }
+
+  /** A good image, for the peer to publish. */
+  imageFields(): object {
+    const pixels = encode(picture(WIDTH, HEIGHT, 1), WIDTH, 'rgb8');
+    return { topic: IMAGE, frameId: 'front_optical', width: WIDTH, height: HEIGHT, encoding: 'rgb8', ...pixels };
   }
 
   /** The depth of the image with this stamp. */

@@ -13,7 +13,7 @@ export interface ProgramEnd {
   readonly errors: string;
 }
 
-/** A program under dist/, started in a ROS domain of its own. */
+/** A program under dist/, started in a ROS domain of its own where it is given none. */
 export class Program {
   readonly ended: Promise<ProgramEnd>;
   /** stdout so far. */
@@ -21,12 +21,19 @@ export class Program {
   readonly #mark = randomUUID();
   readonly #signal: (signal: NodeJS.Signals) => void;
 
-  constructor(script: string, args: readonly string[]) {
+  constructor(
+    script: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = rosEnvironment(),
+    /** A command that takes the program as its arguments. */
+    wrapper: readonly string[] = [],
+  ) {
     const file = join(ROOT, 'dist', script);
     if (!existsSync(file)) throw new Error(`${file} is not there; run npm run build first`);
-    const child = spawn(process.execPath, [file, ...args], {
+    const [command, ...rest] = [...wrapper, process.execPath, file, ...args];
+    const child = spawn(command, rest, {
       cwd: ROOT,
-      env: { ...rosEnvironment(), [MARK]: this.#mark },
+      env: { ...env, [MARK]: this.#mark },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let errors = '';

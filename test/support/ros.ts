@@ -40,7 +40,7 @@ export class NodeProcess {
   #exited = false;
 
   constructor(
-    name: 'depthNode' | 'replayNode' | 'modelSenderNode' | 'adaptationNode',
+    name: 'depthNode' | 'replayNode' | 'modelSenderNode' | 'adaptationNode' | 'dashboardNode',
     rosArguments: string[],
     env: NodeJS.ProcessEnv,
     /** A command that becomes the node by exec, as in `unshare --mount`. */

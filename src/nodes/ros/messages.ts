@@ -26,7 +26,11 @@ export function writeImage(cdr: CdrWriter, image: ImageMessage): CdrWriter {
 
 /** Reads the message; `data` is a view of it, no pixel is copied. */
 export function readImage(message: Buffer): ImageMessage {
-  const cdr = new CdrReader(message);
+  return readImageFields(new CdrReader(message));
+}
+
+/** An image inside another message. */
+export function readImageFields(cdr: CdrReader): ImageMessage {
   const header = cdr.header();
   const height = cdr.uint32();
   const width = cdr.uint32();
@@ -34,6 +38,20 @@ export function readImage(message: Buffer): ImageMessage {
   const isBigEndian = cdr.uint8() !== 0;
   const step = cdr.uint32();
   return { header, height, width, encoding, isBigEndian, step, data: cdr.bytes() };
+}
+
+/** sensor_msgs/CompressedImage */
+export interface CompressedImageMessage {
+  readonly header: Header;
+  /** What image_transport says of it: "jpeg", "rgb8; jpeg compressed bgr8". */
+  readonly format: string;
+  readonly data: Uint8Array;
+}
+
+/** Reads the message; `data` is a view of it. */
+export function readCompressedImage(message: Buffer): CompressedImageMessage {
+  const cdr = new CdrReader(message);
+  return { header: cdr.header(), format: cdr.string(), data: cdr.bytes() };
 }
 
 /** A map of float32 channels as a 32FC1 or 32FC2 image. `values`: [height][width][channels]. */
@@ -152,8 +170,9 @@ export function writeDepthGradient(
   return writeImage(cdr, floatImage(header, height, width, gradient));
 }
 
+/** EgoMotion.scale_source. */
 export const SCALE_UNAVAILABLE = 0;
-export const SCALE_NONE = 1;
+export const SCALE_CODES = { none: 1, velocity: 2, camera_height: 3, fixed: 4 } as const;
 
 /** depthgrad/EgoMotion; see msg/EgoMotion.msg for frames and units. Covariances: 6x6 row-major, x y z rotX rotY rotZ. */
 export interface EgoMotionMessage {

@@ -1,4 +1,4 @@
-import { rclnodejs, type RosNode } from './rclnodejs';
+import { rclnodejs, type RosNode, type RosParameter } from './rclnodejs';
 
 /** One ROS parameter: its default gives its type, `integer` says which numbers are whole. */
 export interface ParameterSpec {
@@ -9,8 +9,10 @@ export interface ParameterSpec {
   readonly range?: readonly [number, number];
   /** The values a string may have. */
   readonly choices?: readonly string[];
-  /** Whether it may change while the node runs. Default false. */
+  /** Whether it may change at any time. Default false. */
   readonly live?: boolean;
+  /** Never changes after the start, not even where others do while the node is unconfigured. Default false. */
+  readonly fixed?: boolean;
 }
 
 const TYPE = { boolean: 1, integer: 2, number: 3, string: 4 } as const;
@@ -20,32 +22,67 @@ export class ParameterError extends Error {
   override readonly name = 'ParameterError';
 }
 
-/** Declares every parameter with its descriptor; throws ParameterError where one was given a value it must not have. */
-export function declareParameters(node: RosNode, specs: Readonly<Record<string, ParameterSpec>>): void {
+/**
+ * Declares every parameter with its descriptor; throws ParameterError where one was given a value it must not have. Later changes are refused, with the
+ * reason, where the value is none or the parameter is not to change now.
+ *
+ * @param unconfigured of a lifecycle node, whose parameters that are not live may change while it is unconfigured; in other nodes they are read-only
+ */
+export function declareParameters(
+  node: RosNode,
+  specs: Readonly<Record<string, ParameterSpec>>,
+  unconfigured?: () => boolean,
+): void {
   for (const [name, spec] of Object.entries(specs)) {
-    const type = spec.integer ? TYPE.integer : TYPE[typeof spec.value as 'boolean' | 'number' | 'string'];
     const value = spec.integer ? BigInt(spec.value) : spec.value;
-    const text = spec.choices ? `${spec.text} One of: ${spec.choices.join(', ')}.` : spec.text;
-    const descriptor = describe(name, spec, type, text);
+    const readOnly = spec.fixed === true || !(spec.live || unconfigured);
+    let declared: RosParameter;
     try {
-      node.declareParameter(new rclnodejs.Parameter(name, type, value), descriptor);
-    } catch {
-      // rclnodejs's own message names neither the type nor the range
-      const limits = spec.range ? ` from ${spec.range[0]} to ${spec.range[1]}` : '';
-      throw new ParameterError(`parameter ${name}: must be ${typeName(spec)}${limits}`);
-    }
-    if (spec.choices && !spec.choices.includes(stringParameter(node, name))) {
-      throw new ParameterError(
-        `parameter ${name}: is "${stringParameter(node, name)}", must be one of ${spec.choices.join(', ')}`,
+      declared = node.declareParameter(
+        new rclnodejs.Parameter(name, typeOf(spec), value),
+        describe(name, spec, readOnly),
       );
+    } catch {
+      throw new ParameterError(`parameter ${name}: must be ${rightValue(spec)}`); // rclnodejs's own message does not say
     }
+    requireRight(spec, declared);
   }
+  node.checkParameters((parameter) => {
+    const spec = specs[parameter.name] as ParameterSpec | undefined;
+    if (!spec || spec.fixed) return undefined; // rclnodejs says that it is unknown or read-only
+    const waits = !spec.live && unconfigured && !unconfigured();
+    return waits
+      ? `parameter ${parameter.name}: is read when the node is configured; deactivate it and clean it up first`
+      : faultOf(spec, parameter);
+  });
 }
 
-/** With its range in what `ros2 param describe` shows: rclnodejs 2.2.0 checks values against it, and leaves it out of its answer. */
-function describe(name: string, { range, integer, live }: ParameterSpec, type: number, text: string): object {
-  if (!range) return new rclnodejs.ParameterDescriptor(name, type, text, !live);
-  const descriptor = new rclnodejs.ParameterDescriptor(name, type, text, !live, numberRange(range, integer === true));
+/** Throws ParameterError where it has a value it must not have. */
+export function requireRight(spec: ParameterSpec, parameter: RosParameter): void {
+  const fault = faultOf(spec, parameter);
+  if (fault) throw new ParameterError(fault);
+}
+
+/** Why it must not have this value; also where it is to be unset, which would leave the node without one. */
+function faultOf(spec: ParameterSpec, { name, type, value }: RosParameter): string | undefined {
+  const { choices, range } = spec;
+  const isNumber = typeof value === 'number' || typeof value === 'bigint';
+  const fits = !isNumber || (range ? value >= range[0] && value <= range[1] : !Number.isNaN(value));
+  if (type !== typeOf(spec) || !fits) return `parameter ${name}: must be ${rightValue(spec)}`;
+  if (!choices || choices.includes(value as string)) return undefined;
+  return `parameter ${name}: is "${value as string}", must be one of ${choices.join(', ')}`;
+}
+
+function typeOf(spec: ParameterSpec): number {
+  return spec.integer ? TYPE.integer : TYPE[typeof spec.value as 'boolean' | 'number' | 'string'];
+}
+
+/** With its range for `ros2 param describe`, which rclnodejs 2.2.0 leaves out of its answer. */
+function describe(name: string, spec: ParameterSpec, readOnly: boolean): object {
+  const { range, integer, choices, text } = spec;
+  const described = choices ? `${text} One of: ${choices.join(', ')}.` : text;
+  const descriptor = new rclnodejs.ParameterDescriptor(name, typeOf(spec), described, readOnly);
+  if (!range) return descriptor;
   const [from, to] = range;
   const shown = integer
     ? { integer_range: [{ from_value: BigInt(from), to_value: BigInt(to), step: 1n }] }
@@ -55,13 +92,10 @@ function describe(name: string, { range, integer, live }: ParameterSpec, type: n
   return descriptor;
 }
 
-function typeName(spec: ParameterSpec): string {
-  if (spec.integer) return 'an integer';
-  return typeof spec.value === 'number' ? 'a double (write 80.0, not 80)' : `a ${typeof spec.value}`;
-}
-
-function numberRange([from, to]: readonly [number, number], integer: boolean): object {
-  return integer ? new rclnodejs.IntegerRange(BigInt(from), BigInt(to)) : new rclnodejs.FloatingPointRange(from, to, 0);
+function rightValue({ value, integer, range }: ParameterSpec): string {
+  const limits = range ? ` from ${range[0]} to ${range[1]}` : '';
+  if (integer) return `an integer${limits}`;
+  return typeof value === 'number' ? `a double (write 80.0, not 80)${limits}` : `a ${typeof value}`;
 }
 
 export function stringParameter(node: RosNode, name: string): string {

@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isSectionOf } from './parameterSections';
+import { BEST_EFFORT, KEEP_LAST, RELIABLE, TRANSIENT_LOCAL, VOLATILE } from './qosPolicies';
 
 export type Reliability = 'reliable' | 'best_effort';
 
@@ -28,10 +29,27 @@ export interface Subscription {
   readonly publisherCount: number;
 }
 
+/** A publisher or subscription on a topic, as far as it is looked at. */
 export interface RosParameter {
   readonly name: string;
   readonly type: number;
   readonly value: unknown;
+}
+
+/** Quality of service, by rmw's numbers. */
+export interface Qos {
+  readonly history: number;
+  readonly depth: number;
+  readonly reliability: number;
+  readonly durability: number;
+}
+
+/** A publisher or a subscription somewhere in the ROS graph. */
+export interface Endpoint {
+  readonly node_name: string;
+  readonly node_namespace: string;
+  readonly topic_type: string;
+  readonly qos_profile: Qos;
 }
 
 export interface RosNode {
@@ -42,11 +60,15 @@ export interface RosNode {
   now(): { toMsg(): { sec: number; nanosec: number } };
   spin(timeoutMs?: number): void;
   destroy(): void;
-  createPublisher(type: string, topic: string, options?: { qos?: object }): Publisher;
+  /** The topic as it is after remapping, with its namespace. */
+  resolveTopicName(topic: string): string;
+  getPublishersInfoByTopic(topic: string): readonly Endpoint[];
+  getSubscriptionsInfoByTopic(topic: string): readonly Endpoint[];
+  createPublisher(type: string, topic: string, options?: { qos?: Qos }): Publisher;
   createSubscription(
     type: string,
     topic: string,
-    options: { qos?: object; isRaw: true },
+    options: { qos?: Qos; isRaw: true },
     callback: (message: Buffer) => void,
   ): Subscription;
   /** The response is what the callback gives; arrays of a request are plain ones. */
@@ -56,8 +78,15 @@ export interface RosNode {
     callback: (request: Request) => Promise<Response>,
   ): object;
   destroySubscription(subscription: Subscription): void;
+  getTopicNamesAndTypes(): readonly { readonly name: string; readonly types: readonly string[] }[];
+
   declareParameter(parameter: object, descriptor: object): RosParameter;
   getParameter(name: string): RosParameter;
+  hasParameter(name: string): boolean;
+  /** Has every change of a parameter that comes from outside checked first: the text says why it is refused. */
+  checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void;
+  /** Remembers what the node has; the answer destroys every publisher, subscription and service made since. */
+  remember(): () => void;
   addOnSetParametersCallback(callback: (parameters: RosParameter[]) => { successful: boolean; reason: string }): void;
 }
 
@@ -68,17 +97,10 @@ interface Rclnodejs {
   removeSignalHandlers(): void;
   expandTopicName(topic: string, nodeName: string, nodeNamespace: string): string;
   Node: new (name: string) => RosNode;
-  QoS: new (history: number, depth: number, reliability: number, durability: number) => object;
+  lifecycle: { LifecycleNode: new (name: string) => RosNode };
+  QoS: new (history: number, depth: number, reliability: number, durability: number) => Qos;
   Parameter: new (name: string, type: number, value: unknown) => object;
-  ParameterDescriptor: new (
-    name: string,
-    type: number,
-    text: string,
-    readOnly: boolean,
-    range?: object,
-  ) => { toMessage: () => object };
-  IntegerRange: new (from: bigint, to: bigint, step?: bigint) => object;
-  FloatingPointRange: new (from: number, to: number, step?: number) => object;
+  ParameterDescriptor: new (name: string, type: number, text: string, readOnly: boolean) => { toMessage: () => object };
 }
 
 export const rclnodejs = load();
@@ -106,18 +128,20 @@ function load(): Rclnodejs {
   /* eslint-enable @typescript-eslint/no-require-imports */
 }
 
-const KEEP_LAST = 1;
-const TRANSIENT_LOCAL = 1;
-const VOLATILE = 2;
-
-/** Keep-last, volatile quality of service; the numbers are rmw's. */
-export function qos(reliability: Reliability, depth: number): object {
-  return new rclnodejs.QoS(KEEP_LAST, depth, reliability === 'reliable' ? 1 : 2, VOLATILE);
+/** Keep-last quality of service; transient local: whoever comes later gets the last messages, too. */
+export function qos(reliability: Reliability, depth: number, transientLocal = false): Qos {
+  const durability = transientLocal ? TRANSIENT_LOCAL : VOLATILE;
+  return new rclnodejs.QoS(KEEP_LAST, depth, reliability === 'reliable' ? RELIABLE : BEST_EFFORT, durability);
 }
 
 /** Reliable, and whoever comes later gets the last message too. */
-export function latchedQos(): object {
-  return new rclnodejs.QoS(KEEP_LAST, 1, 1, TRANSIENT_LOCAL);
+export function latchedQos(): Qos {
+  return qos('reliable', 1, true);
+}
+
+/** Namespace and name: /front/depth_node. */
+export function fullName(node: Pick<RosNode, 'name' | 'namespace'>): string {
+  return `${node.namespace().replace(/\/$/, '')}/${node.name()}`;
 }
 
 type Overrides = Map<string, RosParameter>;
@@ -126,38 +150,141 @@ interface ParameterSection {
   readonly parameters: readonly RosParameter[];
 }
 
-/**
- * A node whose parameters may be addressed by every name that rclcpp and rclpy know, and where the section given last wins, as
- * there. rclnodejs 2.2.0 reads the sections `/**` and the bare name only, while launch files write `/namespace/name` for a Node
- * with a name: their parameters would be ignored without a word. A bare name (config/camera.yaml) counts in every namespace.
- */
-class FullyNamedNode extends rclnodejs.Node {
-  declare protected readonly context: { readonly handle: object };
+interface Destroyable {
+  isDestroyed(): boolean;
+}
 
-  /** rclnodejs calls this in its constructor. */
-  protected _getNativeParameterOverrides(): Overrides {
-    const overrides: Overrides = new Map();
-    const fullName = `${this.namespace().replace(/\/$/, '')}/${this.name()}`;
-    for (const section of parameterSections(this.context.handle)) {
-      if (section.name !== this.name() && !isSectionOf(section.name, fullName)) continue;
-      for (const { name, type, value } of section.parameters) {
-        overrides.set(name, new rclnodejs.Parameter(name, type, value) as RosParameter);
+/** What of rclnodejs's nodes is not for users of them. */
+interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger'> {
+  readonly context: { readonly handle: object };
+  readonly _publishers: readonly Destroyable[];
+  readonly _subscriptions: readonly Destroyable[];
+  readonly _services: readonly Destroyable[];
+  destroyPublisher(publisher: Destroyable): void;
+  destroySubscription(subscription: Destroyable): void;
+  destroyService(service: Destroyable): void;
+  createService(...given: unknown[]): object;
+  setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string };
+}
+
+/**
+ * A kind of node that stands what rclnodejs 2.2.0 does not.
+ *
+ * Its parameters may be addressed by every name that rclcpp and rclpy know, and the section given last wins, as there. rclnodejs reads the sections `/**` and
+ * the bare name only, while launch files write `/namespace/name` for a Node with a name: their parameters would be ignored without a word. A bare name
+ * (config/camera.yaml) counts in every namespace.
+ *
+ * A request that a service cannot deal with (`ros2 param describe` of a parameter there is not) is an error in the log; with rclnodejs it ends the process.
+ */
+export function robust<Node extends RosNode>(Base: new (name: string) => Node): new (name: string) => Node {
+  class RobustNode extends (Base as unknown as new (name: string) => NodeInside) {
+    readonly #faults: ((parameter: RosParameter) => string | undefined)[] = [];
+
+    /** rclnodejs calls this in its constructor. */
+    protected _getNativeParameterOverrides(): Overrides {
+      const overrides: Overrides = new Map();
+      for (const section of parameterSections(this.context.handle)) {
+        if (section.name !== this.name() && !isSectionOf(section.name, fullName(this))) continue;
+        for (const { name, type, value } of section.parameters) {
+          overrides.set(name, new rclnodejs.Parameter(name, type, value) as RosParameter);
+        }
       }
+      return overrides;
     }
-    return overrides;
+
+    /** rclnodejs calls this too in its constructor, for the services of the parameters. */
+    override createService(...given: unknown[]): object {
+      const guard = (callback: CallableFunction) => {
+        return (...parts: unknown[]): unknown => {
+          try {
+            return callback(...parts) as unknown;
+          } catch (error) {
+            this.getLogger().error(`${given[1] as string}: request not answered: ${(error as Error).message}`);
+            return undefined;
+          }
+        };
+      };
+      return super.createService(...given.map((one) => (typeof one === 'function' ? guard(one) : one)));
+    }
+
+    checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void {
+      this.#faults.push(faultOf);
+    }
+
+    override setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string } {
+      for (const parameter of parameters) {
+        for (const faultOf of this.#faults) {
+          const reason = faultOf(parameter);
+          if (reason) return { successful: false, reason };
+        }
+      }
+      return super.setParametersAtomically(parameters);
+    }
+
+    remember(): () => void {
+      const before = new Set([...this._publishers, ...this._subscriptions, ...this._services]);
+      const since = (entities: readonly Destroyable[]): Destroyable[] => entities.filter((one) => !before.has(one));
+      return () => {
+        for (const one of since(this._publishers)) this.destroyPublisher(one);
+        for (const one of since(this._subscriptions)) this.destroySubscription(one);
+        for (const one of since(this._services)) this.destroyService(one);
+      };
+    }
   }
+  return RobustNode as unknown as new (name: string) => Node;
+}
+
+/** The addon behind rclnodejs, for what its classes do not offer. */
+export interface NativeAddon {
+  getParameterOverrides(context: object): readonly ParameterSection[] | undefined;
+  triggerLifecycleTransitionById(stateMachine: object, id: number): unknown;
+  triggerLifecycleTransitionByLabel(stateMachine: object, label: string): unknown;
+  rclTakeRaw(subscription: object): Buffer | undefined;
+}
+
+export function nativeAddon(): NativeAddon {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- as in load
+  return (require('rclnodejs/lib/native_loader.js') as { default: NativeAddon }).default;
+}
+
+/** A subscription nobody is woken for. */
+export interface PolledSubscription {
+  readonly topic: string;
+  readonly publisherCount: number;
+  /** The oldest message not yet taken, of those the middleware keeps; undefined where there is none. */
+  take(): Buffer | undefined;
+  close(): void;
+}
+
+/**
+ * Subscribes without waking this process: messages stay with the middleware, which keeps the last of them, until they are taken. rclnodejs 2.2.0 copies
+ * every message into JavaScript twice whether it is wanted or not; here only what is taken is copied.
+ */
+export function pollTopic(node: RosNode, type: string, topic: string, quality: Qos): PolledSubscription {
+  const subscription = node.createSubscription(type, topic, { qos: quality, isRaw: true }, () => undefined);
+  const { handle } = subscription as Subscription & { readonly handle: object };
+  const { _subscriptions: waitedFor } = node as unknown as { _subscriptions: Subscription[] };
+  waitedFor.splice(waitedFor.indexOf(subscription), 1);
+  (node as unknown as { syncHandles(): void }).syncHandles();
+  const { rclTakeRaw } = nativeAddon();
+  return {
+    topic: subscription.topic,
+    get publisherCount() {
+      return subscription.publisherCount;
+    },
+    take: () => rclTakeRaw(handle),
+    close: () => node.destroySubscription(subscription),
+  };
 }
 
 /** What the command line and the parameter files say, in the order in which the sections were first named. */
 function parameterSections(context: object): readonly ParameterSection[] {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- as in load
-  const native = require('rclnodejs/lib/native_loader.js') as {
-    default: { getParameterOverrides(context: object): readonly ParameterSection[] | undefined };
-  };
-  return native.default.getParameterOverrides(context) ?? [];
+  return nativeAddon().getParameterOverrides(context) ?? [];
 }
+
+const RobustNode = robust(rclnodejs.Node);
 
 /** Makes a node; its name and namespace may be remapped by ROS arguments. Call after rclnodejs.init. */
 export function createNode(name: string): RosNode {
-  return new FullyNamedNode(name);
+  return new RobustNode(name);
 }

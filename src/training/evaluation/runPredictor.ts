@@ -1,6 +1,7 @@
 /** The network of a training run as a depth predictor: for runs not exported yet. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
-import { AreaResizer, RGB8 } from '../../geometry/areaResize';
+import { RGB8 } from '../../geometry/areaResize';
+import { ImageResizer } from '../../geometry/imageResizer';
 import { tidied } from '../../model/tidied';
 import { openRun } from '../trainedRun';
 import { resizeDepth, type DepthPredictor } from './evaluate';
@@ -21,19 +22,10 @@ export function runPredictor(run: string, { best, depthHead }: RunPredictorOptio
   const { recipe, network } = openRun(run, best);
   const { height, width } = recipe.network;
   const shrunk = new Uint8Array(height * width * 3);
-  let resizer: AreaResizer | undefined;
+  const resizer = new ImageResizer();
   return async (frame) => {
-    const step = 3 * frame.width;
-    if (!resizer?.fits(frame.width, frame.height, step, RGB8))
-      resizer = new AreaResizer({
-        width: frame.width,
-        height: frame.height,
-        step,
-        layout: RGB8,
-        outputHeight: height,
-        outputWidth: width,
-      });
-    resizer.resize(frame.image, shrunk);
+    const image = { ...frame, step: 3 * frame.width, layout: RGB8, data: frame.image };
+    resizer.resize(image, width, height, shrunk);
     const input = Float32Array.from(shrunk, (level) => level / 255);
     const depth = tidied(() => {
       const { logDisparity, fused } = network.estimate(tf.tensor4d(input, [1, height, width, 3]));

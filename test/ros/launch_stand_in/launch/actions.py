@@ -15,6 +15,12 @@ class LogInfo(Action):
         self.msg = msg
 
 
+class OpaqueFunction(Action):
+    def __init__(self, *, function, **kwargs):
+        super().__init__(**kwargs)
+        self.function = function
+
+
 class SetEnvironmentVariable(Action):
     def __init__(self, name, value, **kwargs):
         super().__init__(**kwargs)

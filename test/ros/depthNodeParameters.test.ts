@@ -1,0 +1,101 @@
+/** Parameters of a running depth_node, set as `ros2 param set` sets them: live ones take effect, all others are refused with a reason. */
+import { DepthNodeRig, IMAGE } from '../support/depthNode';
+
+const rig = new DepthNodeRig();
+afterEach(() => rig.stop());
+
+interface Descriptor {
+  name: string;
+  text: string;
+  readOnly: boolean;
+  number: boolean;
+  integer: boolean;
+  range: [number, number] | null;
+}
+
+const NODE = '/depth_node';
+const BAD_TYPE = 77;
+const NOT_SET = 0;
+
+test('every parameter is described, with its range; out of it, of another type, NaN, and unset are refused, by name', async () => {
+  await rig.start([], [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub']);
+  const { descriptors } = await rig.peer.command('describe_parameters', { node: NODE });
+  const own = (descriptors as Descriptor[]).filter(({ name }) => name !== 'use_sim_time');
+  expect(own.length).toBeGreaterThan(25);
+  const set = (fields: object): Promise<Record<string, unknown>> =>
+    rig.peer.command('set_parameter', { node: NODE, ...fields });
+  for (const { name, text, readOnly, number, integer, range } of own) {
+    expect({ name, length: text.length }).toMatchObject({ length: expect.any(Number) });
+    expect(text.length).toBeGreaterThan(10);
+    if (number) expect({ name, range }).toEqual({ name, range: [expect.any(Number), expect.any(Number)] });
+    const before = (await rig.peer.command('get_parameter', { node: NODE, name })).value;
+    const bad: object[] = [
+      { value: number ? 'text' : 1.5 },
+      { value: 0.5, type: NOT_SET },
+      ...(number
+        ? [
+            { value: range![1] * 2 + 1, integer },
+            { value: range![0] - 1, integer },
+          ]
+        : []),
+      ...(number && !integer ? [{ value: 'nan', double: true }] : []),
+    ];
+    for (const fields of bad) {
+      const { successful, reason } = await set({ name, ...fields });
+      expect({ name, fields, successful }).toMatchObject({ successful: false });
+      expect(reason).toContain(name);
+      expect(reason).toMatch(readOnly ? /readonly|must be/ : /must be|is read when the node is configured/);
+    }
+    expect((await rig.peer.command('get_parameter', { node: NODE, name })).value).toEqual(before);
+  }
+  const byName = new Map(own.map((one) => [one.name, one]));
+  expect(byName.get('autostart')!.readOnly).toBe(true);
+  expect(byName.get('max_range')!.readOnly).toBe(false);
+  expect(await set({ name: 'autostart', value: false })).toMatchObject({ successful: false });
+  expect(await set({ name: 'threads', value: 1, integer: true })).toMatchObject({
+    successful: false,
+    reason: 'parameter threads: is read when the node is configured; deactivate it and clean it up first',
+  });
+  expect(await set({ name: 'no_such_parameter', value: 1.5 })).toMatchObject({ successful: false });
+  await rig.depthAt(await rig.publish()); // and the node goes on
+});
+
+test('max_rate and max_image_bytes take effect while the node runs', async () => {
+  await rig.start([], [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub', '/diagnostics=DiagnosticArray:sub']);
+  await rig.depthAt(await rig.publish());
+  const set = { node: NODE, name: 'max_image_bytes', integer: true };
+  expect(await rig.peer.command('set_parameter', { ...set, value: 10_000 })).toMatchObject({ successful: true });
+  await rig.publish();
+  await rig.node.logged(/\/front\/image_raw: image ignored: message has \d+ bytes, max_image_bytes is 10000/);
+  expect(await rig.peer.command('set_parameter', { ...set, value: 1_000_000 })).toMatchObject({ successful: true });
+  expect(await rig.peer.command('set_parameter', { node: NODE, name: 'max_rate', value: 2 })).toMatchObject({
+    successful: true,
+  });
+  await rig.peer.command('publish_until_stopped', { ...rig.imageFields(), rate: 20 });
+  await rig.peer.message('/diagnostics', ({ status }) => {
+    const { skipped, rejected, fps } = (status as { values: Record<string, string> }[])[0].values;
+    return Number(skipped) >= 25 && rejected === '1' && Number(fps) > 0 && Number(fps) < 4;
+  });
+});
+
+test('requests that make no sense are no end of the node', async () => {
+  await rig.start([], [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub']);
+  const service = `${NODE}/describe_parameters`;
+  await rig.peer.command('unanswered', { service, kind: 'DescribeParameters', names: ['no_such_parameter'] });
+  await rig.peer.command('unanswered', {
+    service: `${NODE}/get_parameters`,
+    kind: 'GetParameters',
+    names: ['nothing'],
+  });
+  await rig.peer.command('unanswered', {
+    service: `${NODE}/get_parameter_types`,
+    kind: 'GetParameterTypes',
+    names: ['', 'nothing'],
+  });
+  await rig.peer.command('unanswered_set', { node: NODE, name: 'max_range', type: BAD_TYPE });
+  await rig.peer.command('unanswered_set', { node: NODE, name: '', type: 3 });
+  await rig.depthAt(await rig.publish());
+  expect(await rig.peer.command('set_parameter', { node: NODE, name: 'max_range', value: 50 })).toMatchObject({
+    successful: true,
+  });
+});
