@@ -168,6 +168,7 @@ test('requests that come while another is in work wait for their turn, and the s
   const large = join(rig.folder, 'large.onnx');
   writeFileSync(large, tinyModel({ width: 1536, height: 1536 }));
   await startManaged(['-p', `model:=${large}`]);
+  expect(await state()).toBe('unconfigured'); // DDS has found the service before its answers are timed
   for (const label of ['configure', 'activate', 'deactivate', 'cleanup'])
     await rig.peer.command('change_state', { ...NODE, label, wait: false });
   const seen = new Set<unknown>();
