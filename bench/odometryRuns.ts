@@ -60,6 +60,7 @@ export async function runOdometry(
     const outputs = await model.run(bytes, height, width, features, intrinsics);
     features = outputs.features;
     const { scale } = follower;
+    const groundHeight = follower.groundHeight(outputs.depth, intrinsics);
     const depth = outputs.depth.map((z) => (scale.scale * z > 80 ? Infinity : scale.scale * z));
     const begin = performance.now();
     visual.see(bytes, height, width);
@@ -76,9 +77,7 @@ export async function runOdometry(
       stamp: (stamps[i] + stamps[i - 1]) / 2,
       seconds,
       way: { length, seconds },
-      depth,
-      depthScale: scale.scale,
-      intrinsics,
+      groundHeight,
     });
     run.ways.push(length);
     run.poses.push(odometry.pose);

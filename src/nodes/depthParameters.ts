@@ -2,7 +2,12 @@ import type { ExecutionProvider } from '../inference/inferenceWorker';
 import { defaultModelPath } from '../paths';
 import type { DepthEncoding, DepthSize } from './depthImages';
 import { IMAGE_PARAMETERS, imageParameters, type ImageParameters } from './imageParameters';
-import { NAVIGATION_PARAMETERS, navigationParameters, type NavigationParameters } from './navigationParameters';
+import {
+  checkNavigationParameters,
+  NAVIGATION_PARAMETERS,
+  navigationParameters,
+  type NavigationParameters,
+} from './navigationParameters';
 import type { PointCloudOptions } from './pointCloud';
 import {
   booleanParameter,
@@ -154,6 +159,7 @@ export interface DepthParameters extends ImageParameters {
  */
 export function declareDepthParameters(node: RosNode, unconfigured: () => boolean): void {
   declareParameters(node, DEPTH_PARAMETERS, unconfigured);
+  checkNavigationParameters(node);
 }
 
 /** The parameters as they are at this moment; the live ones go on following. */

@@ -3,6 +3,7 @@
  * network (worker thread) -> depth, camera_info, gradient, confidence, points; and, while those are on their way, ego-motion, scale and odometry.
  */
 import { concatMap, filter, map, tap, type Observable } from 'rxjs';
+import type { Intrinsics } from '../geometry/camera';
 import type { DepthMaps, EgoMotion } from '../inference/inferenceWorker';
 import type { ModelHost } from '../inference/modelHost';
 import type { Scale } from '../odometry/scaleFilter';
@@ -63,8 +64,10 @@ interface InferredFrame extends NetworkFrame {
 }
 
 interface DepthFrame extends InferredFrame {
+  readonly intrinsics: Intrinsics | undefined;
   /** Metres per unit of the model's depth. */
   readonly scale: Scale;
+  readonly groundHeight: number | undefined;
 }
 
 type MotionFrame = Omit<DepthFrame, 'egoMotion'> & { readonly egoMotion: EgoMotion | undefined };
@@ -76,17 +79,27 @@ const BLACK_LEVEL = 15;
 export function depthPipeline(options: DepthPipelineOptions): Observable<unknown> {
   // Network-size image buffers: one in the network, one waiting, one being filled.
   const pool: Uint8Array[] = [];
-  const { navigator } = options;
   const infer = inferStage(options, pool);
   const publish = publishStage(options);
   return cameraFrames({ ...options, idle: infer.idle, take: () => pool.pop() }).pipe(
     latestOnly(infer.run, infer.drop),
     filter((frame) => frame !== undefined),
-    map((frame): DepthFrame => ({ ...frame, scale: navigator.scale })),
+    map((frame) => scaled(frame, options)),
     tap((frame) => publish.maps(frame)),
     concatMap(async (frame) => ({ ...frame, egoMotion: await frame.egoMotion })),
     tap((frame) => publish.motion(frame)),
   );
+}
+
+/** What is known of a frame's metres, while its depth is still in the model's unit. */
+function scaled(frame: InferredFrame, { network, navigator }: DepthPipelineOptions): DepthFrame {
+  const { maps, rectification, cameraInfo } = frame;
+  const { height, width } = network.model;
+  if (rectification?.outside) markOutside(maps, rectification.outside);
+  const k = cameraInfo?.k;
+  const intrinsics = k && { height, width, fx: k[0], fy: k[4], cx: k[2], cy: k[5] };
+  const groundHeight = navigator.groundHeight(maps.depth, intrinsics);
+  return { ...frame, intrinsics, scale: navigator.scale, groundHeight };
 }
 
 /** Frame through the network; decides whether it may be compared with the frame before. */
@@ -200,7 +213,6 @@ function publishStage(options: DepthPipelineOptions) {
   const maps = ({ header, maps, arrivedMs, scale, ...frame }: DepthFrame): void => {
     const info = frame.cameraInfo;
     const { depth, gradient, confidence } = maps;
-    if (frame.rectification?.outside) markOutside(maps, frame.rectification.outside);
     markRanges(depth, confidence, scale.scale, parameters);
     send(publishers.depth, (cdr) => writeImage(cdr, depthImages.imageOf(depth, header, frame)));
     statistics.published(performance.now() - arrivedMs, maps.runMilliseconds);
@@ -228,13 +240,12 @@ function publishStage(options: DepthPipelineOptions) {
   };
 
   const motion = (frame: MotionFrame): void => {
-    const { header, maps, egoMotion, previousStamp, scale } = frame;
+    const { header, maps, egoMotion, previousStamp, scale, intrinsics, groundHeight } = frame;
     if (egoMotion) statistics.motionComputed(egoMotion.runMilliseconds);
-    const k = frame.cameraInfo?.k;
-    const intrinsics = k && { width: mapWidth, height: mapHeight, fx: k[0], fy: k[4], cx: k[2], cy: k[5] };
     const usable = previousStamp && egoMotion?.vector.every((value) => Number.isFinite(value));
     const vector = usable ? egoMotion?.vector.map((value, i) => (i < 3 ? scale.scale * value : value)) : undefined;
-    const estimate = navigator.move({ header, depth: maps.depth, intrinsics, scale, vector, previousStamp }, cdr);
+    const moved = { header, depth: maps.depth, intrinsics, scale, groundHeight, vector, previousStamp };
+    const estimate = navigator.move(moved, cdr);
     if (!parameters.publishEgoMotion) return;
     const message =
       estimate && previousStamp

@@ -19,6 +19,8 @@ import type { VehicleSpeed } from './vehicleSpeed';
 const JUMP_SECONDS = 0.5;
 /** A pause counts for this at most: a clock that was set is none of years. */
 const LONGEST_PAUSE_SECONDS = 60;
+/** Nobody has listened for so long: the odometry rests, and with it the network's half that computes the motion. */
+const IDLE_MILLISECONDS = 10_000;
 
 export interface NavigatorOptions {
   readonly parameters: NavigationParameters;
@@ -36,6 +38,8 @@ export interface SeenFrame {
   readonly depth: Float32Array;
   readonly intrinsics: Intrinsics | undefined;
   readonly scale: Scale;
+  /** Of the camera above the ground, in the model's unit; undefined where none is looked for or seen. */
+  readonly groundHeight: number | undefined;
 }
 
 export interface MovedFrame extends SeenFrame {
@@ -51,8 +55,11 @@ export class Navigator {
   /** Of the frame it belongs to. */
   #mount: { readonly frameId: string; readonly pose: Se3 } | undefined;
   #last: Header | undefined;
-  /** Once begun the odometry goes on, whoever listens: a pose that stops and goes on somewhere else is none. */
   #begun = false;
+  /** When somebody last wanted the odometry, by the process's clock. */
+  #wantedMs = -Infinity;
+  /** The frame up to which the motions are chained; a later one is reached by a bridge. */
+  #chained: Header | undefined;
 
   constructor(options: NavigatorOptions) {
     this.#options = options;
@@ -64,6 +71,7 @@ export class Navigator {
     this.#visual = new VisualOdometry();
     this.#mount = undefined;
     this.#last = undefined;
+    this.#chained = undefined;
     this.#begun = false;
   }
 
@@ -75,7 +83,10 @@ export class Navigator {
   /** Whether the next frame's motion is needed here. */
   get wantsMotion(): boolean {
     const { parameters, publishers } = this.#options;
-    this.#begun ||= parameters.publishTf || (parameters.publishOdometry && publishers.odometry.subscriptionCount > 0);
+    const wanted = parameters.publishTf || (parameters.publishOdometry && publishers.odometry.subscriptionCount > 0);
+    const now = performance.now();
+    if (wanted) this.#wantedMs = now;
+    this.#begun = wanted || (this.#begun && now - this.#wantedMs < IDLE_MILLISECONDS);
     return this.#begun || this.#follower.needsMotion;
   }
 
@@ -99,8 +110,13 @@ export class Navigator {
     return this.#visual.estimate({ depth, vector, intrinsics, scale });
   }
 
+  /** Of the camera above the ground, where the scale is to come from it. @param depth in the model's unit, ranges not yet marked */
+  groundHeight(depth: Float32Array, intrinsics: Intrinsics | undefined): number | undefined {
+    return this.#follower.groundHeight(depth, intrinsics);
+  }
+
   #followScale(
-    { header, depth, intrinsics, scale }: MovedFrame,
+    { header, intrinsics, scale, groundHeight }: MovedFrame,
     estimate: MotionEstimate | undefined,
     seconds: number,
   ): void {
@@ -110,24 +126,33 @@ export class Navigator {
       stamp: stampSeconds(header.stamp) - seconds / 2,
       seconds: this.#last ? Math.max(0, secondsBetween(this.#last.stamp, header.stamp)) : 0,
       way: length ? { length: length / scale.scale, seconds } : undefined,
-      depth,
-      depthScale: scale.scale,
-      intrinsics,
+      groundHeight,
     });
   }
 
-  #odometry({ header }: MovedFrame, estimate: MotionEstimate | undefined, seconds: number, cdr: CdrWriter): void {
-    const { parameters, publishers, log } = this.#options;
+  /** A frame's motion onto those before; what lies between without a motion is bridged. */
+  #chain({ header, previousStamp }: MovedFrame, estimate: MotionEstimate | undefined, seconds: number): void {
     const { odometry } = this.#visual;
-    if (estimate) odometry.add(estimate, seconds);
-    else if (this.#last) {
-      const passed = secondsBetween(this.#last.stamp, header.stamp);
+    const reached = this.#chained?.stamp;
+    this.#chained = header;
+    const known = estimate && previousStamp;
+    const from = known ? previousStamp : header.stamp;
+    if (reached && (!known || stampSeconds(from) !== stampSeconds(reached))) {
+      const passed = secondsBetween(reached, from);
       odometry.bridge(passed > 0 ? Math.min(passed, LONGEST_PAUSE_SECONDS) : JUMP_SECONDS);
-      log.warn(
+      this.#options.log.warn(
         'odometry',
         'the motion of a frame is not known: the odometry goes on with the last one, and its covariance grows',
       );
     }
+    if (known) odometry.add(estimate, seconds);
+  }
+
+  #odometry(frame: MovedFrame, estimate: MotionEstimate | undefined, seconds: number, cdr: CdrWriter): void {
+    const { parameters, publishers, log } = this.#options;
+    const { header } = frame;
+    const { odometry } = this.#visual;
+    this.#chain(frame, estimate, seconds);
     const child = parameters.baseFrame || header.frameId;
     if (child === '') {
       log.warn('frame', 'images have no frame_id and base_frame is empty: no odometry without the name of what moves');
@@ -183,7 +208,7 @@ export class Navigator {
         scale_measurements: `${accepted}`,
         scale_outliers: `${outliers}`,
         scale_restarts: `${restarts}`,
-        odometry: this.#begun ? (odometry.isLost ? 'lost' : 'running') : 'not begun: nobody listens',
+        odometry: this.#begun ? (odometry.isLost ? 'lost' : 'running') : 'resting: nobody listens',
         odometry_lost_frames: `${odometry.lost}`,
       },
     };

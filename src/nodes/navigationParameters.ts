@@ -15,7 +15,7 @@ export const NAVIGATION_PARAMETERS = {
   publish_odometry: {
     value: true,
     live: true,
-    text: 'Publish ~/odometry; it begins with the first subscriber, or with publish_tf.',
+    text: 'Publish ~/odometry; it begins with the first subscriber, or with publish_tf, and rests while nobody listens.',
   },
   publish_tf: {
     value: false,
@@ -47,6 +47,8 @@ export const NAVIGATION_PARAMETERS = {
   odometry_topic: { value: '', text: "nav_msgs/Odometry of the vehicle's speed, of scale_source velocity." },
 } as const satisfies Record<string, ParameterSpec>;
 
+const NO_CAMERA_HEIGHT = 'parameter camera_height: is 0.0; scale_source camera_height needs it, in metres';
+
 export interface NavigationParameters {
   readonly publishOdometry: boolean;
   readonly publishTf: boolean;
@@ -59,6 +61,15 @@ export interface NavigationParameters {
   readonly speedTopics: { readonly twist: string; readonly odometry: string };
 }
 
+/** Refuses a change that would leave the scale's source without what it needs. */
+export function checkNavigationParameters(node: RosNode): void {
+  node.checkParameters(({ name, value }) =>
+    name === 'camera_height' && value === 0 && stringParameter(node, 'scale_source') === 'camera_height'
+      ? NO_CAMERA_HEIGHT
+      : undefined,
+  );
+}
+
 /** Throws ParameterError where the scale's source lacks what it needs. */
 export function navigationParameters(node: RosNode): NavigationParameters {
   const scaleSource = stringParameter(node, 'scale_source') as ScaleSource;
@@ -69,7 +80,7 @@ export function navigationParameters(node: RosNode): NavigationParameters {
   if (scaleSource === 'velocity' && speedTopics.twist === '' && speedTopics.odometry === '')
     throw new ParameterError('parameter scale_source: is velocity, which needs twist_topic or odometry_topic');
   if (scaleSource === 'camera_height' && !(numberParameter(node, 'camera_height') > 0))
-    throw new ParameterError('parameter camera_height: is 0.0; scale_source camera_height needs it, in metres');
+    throw new ParameterError(NO_CAMERA_HEIGHT);
   if (stringParameter(node, 'odom_frame') === '')
     throw new ParameterError('parameter odom_frame: is empty; give the frame of the odometry, such as odom');
   return {

@@ -22,10 +22,8 @@ export interface ScaleEvidence {
   readonly seconds: number;
   /** The camera's way between two frames, in the model's unit; undefined where it is not known. */
   readonly way: { readonly length: number; readonly seconds: number } | undefined;
-  /** In units of the model times `depthScale`. */
-  readonly depth: Float32Array;
-  readonly depthScale: number;
-  readonly intrinsics: Intrinsics;
+  /** Of the camera above the ground, in the model's unit; undefined where no ground is seen. */
+  readonly groundHeight: number | undefined;
 }
 
 export class ScaleFollower {
@@ -53,6 +51,15 @@ export class ScaleFollower {
     return this.#filter;
   }
 
+  /**
+   * Of the camera above the ground; undefined where none is seen, or where the scale comes from elsewhere.
+   * @param depth in the model's unit, before any range or threshold in metres: those need the scale that is looked for
+   */
+  groundHeight(depth: Float32Array, intrinsics: Intrinsics | undefined): number | undefined {
+    if (this.parameters.scaleSource !== 'camera_height' || !intrinsics) return undefined;
+    return fitGroundPlane(depth, intrinsics)?.height;
+  }
+
   add(evidence: ScaleEvidence): void {
     const { scaleSource } = this.parameters;
     if (scaleSource === 'none' || scaleSource === 'fixed') return;
@@ -71,10 +78,9 @@ export class ScaleFollower {
     this.#block.measured += way.seconds;
   }
 
-  #addHeight({ depth, depthScale, intrinsics, seconds }: ScaleEvidence): void {
-    const plane = fitGroundPlane(depth, intrinsics);
-    if (!plane) return;
-    this.#block.heights.push(plane.height / depthScale);
+  #addHeight({ groundHeight, seconds }: ScaleEvidence): void {
+    if (groundHeight === undefined) return;
+    this.#block.heights.push(groundHeight);
     this.#block.measured += seconds;
   }
 
@@ -82,9 +88,7 @@ export class ScaleFollower {
   #measurement(): ScaleMeasurement | undefined {
     const { metres, units, heights, measured, seconds } = this.#block;
     this.#block = emptyBlock();
-    // camera_height may have been set to 0 meanwhile
-    if (measured < LEAST_SHARE * seconds || (heights.length > 0 && !(this.parameters.cameraHeight > 0)))
-      return undefined;
+    if (measured < LEAST_SHARE * seconds) return undefined;
     const height = heights.sort((a, b) => a - b)[heights.length >> 1];
     const scale = heights.length > 0 ? this.parameters.cameraHeight / height : metres / units;
     return { logScale: Math.log(scale), variance: BLOCK_SPREAD ** 2 };

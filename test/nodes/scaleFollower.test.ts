@@ -5,22 +5,20 @@ const intrinsics = { width: 96, height: 64, fx: 80, fy: 80, cx: 47.5, cy: 25 };
 const SLOPE = 0.08;
 
 /** Road `height` units under a level camera, sky above. */
-function road(height: number, scale: number): Float32Array {
+function road(height: number): Float32Array {
   return Float32Array.from({ length: 96 * 64 }, (_, i) => {
     const slope = (Math.floor(i / 96) - intrinsics.cy) / intrinsics.fy;
-    return slope > SLOPE ? (scale * height) / slope : Infinity;
+    return slope > SLOPE ? height / slope : Infinity;
   });
 }
 
 function follow(
   follower: ScaleFollower,
   frames: number,
-  evidence: (frame: number, scale: number) => Partial<ScaleEvidence>,
+  evidence: (frame: number) => Partial<ScaleEvidence>,
 ): number[] {
   return Array.from({ length: frames }, (_, frame) => {
-    const { scale } = follower.scale;
-    const none = { way: undefined, depth: new Float32Array(96 * 64).fill(NaN) };
-    follower.add({ stamp: frame, seconds: FRAME, depthScale: scale, intrinsics, ...none, ...evidence(frame, scale) });
+    follower.add({ stamp: frame, seconds: FRAME, way: undefined, groundHeight: undefined, ...evidence(frame) });
     return follower.scale.scale;
   });
 }
@@ -50,10 +48,13 @@ test('speed: the way by the speed over the way by the images, of a second each',
   expect(follower.scale.variance).toBeGreaterThan(kept.variance);
 });
 
-test('camera height: the known height over that above the ground in the map, whatever scale the map already has', () => {
-  const follower = new ScaleFollower({ scaleSource: 'camera_height', fixedScale: 1, cameraHeight: 1.5 }, undefined);
-  follow(follower, 80, (_, scale) => ({ depth: road(0.5, scale) }));
-  expect(follower.scale).toMatchObject({ known: true, scale: expect.closeTo(3, 2) as number });
+test('camera height: the known height over that above the ground in the map, whatever the unit of the map', () => {
+  for (const height of [0.5, 0.003, 400]) {
+    const follower = new ScaleFollower({ scaleSource: 'camera_height', fixedScale: 1, cameraHeight: 1.5 }, undefined);
+    follow(follower, 80, () => ({ groundHeight: follower.groundHeight(road(height), intrinsics) }));
+    expect(follower.scale.known).toBe(true);
+    expect((follower.scale.scale * height) / 1.5).toBeCloseTo(1, 2);
+  }
 });
 
 test('fixed: known at once, and live; none: never', () => {
@@ -64,6 +65,6 @@ test('fixed: known at once, and live; none: never', () => {
   parameters.fixedScale = 2;
   expect(follower.scale.scale).toBe(2);
   const none = new ScaleFollower({ scaleSource: 'none', fixedScale: 1.7, cameraHeight: 0 }, undefined);
-  follow(none, 30, (_, scale) => ({ depth: road(0.5, scale) }));
+  follow(none, 30, () => ({ groundHeight: none.groundHeight(road(0.5), intrinsics) }));
   expect(none.scale).toEqual({ scale: 1, variance: Infinity, known: false });
 });

@@ -2,7 +2,7 @@
 import { compose, fromVector6, rotationFromQuaternion, type Quaternion, type Se3 } from '../../src/geometry/se3';
 import { OPTICAL_IN_BODY } from '../../src/odometry/childFrame';
 import { CAMERA, DepthNodeRig, encode, HEIGHT, IMAGE, INFO, picture, stamped, WIDTH } from '../support/depthNode';
-import { floats, type PeerMessage } from '../support/ros';
+import { floats, Peer, type PeerMessage } from '../support/ros';
 
 const EGO_MOTION = '/depth_node/ego_motion';
 const ODOMETRY = '/depth_node/odometry';
@@ -186,6 +186,39 @@ test("by the vehicle's speed depth, points of the way and odometry become metric
   const [again] = await see(1);
   const metres = floats((await rig.depthAt(again.stamp)).data as string);
   expect(metres[500] / unit[500]).toBeCloseTo(again.motion.scale as number, 3);
+});
+
+test('it rests when nobody has listened for a while, and goes on where it was, with a wider covariance', async () => {
+  const quiet = TOPICS.filter((topic) => !topic.startsWith(ODOMETRY) && !topic.startsWith(EGO_MOTION));
+  await rig.start([], [...quiet, '/diagnostics=DiagnosticArray:sub']);
+  await rig.peer.command('camera_info', { topic: INFO, ...CAMERA, width: WIDTH * 2, height: HEIGHT * 2 });
+  await rig.publishUntilCameraInfo();
+  const told = async (text: string): Promise<void> => {
+    rig.peer.forget('/diagnostics');
+    const isTold = (message: PeerMessage): boolean =>
+      message.topic === '/diagnostics' && JSON.stringify(message.status).includes(text);
+    while (!rig.peer.received('/diagnostics').some(isTold)) await rig.depthAt(await rig.publish());
+  };
+  const listen = async (): Promise<PeerMessage> => {
+    const listener = new Peer([`${ODOMETRY}=Odometry:sub`], rig.environment);
+    await listener.matched();
+    let stamp = await rig.publish();
+    for (let i = 0; i < 5; i++) {
+      await rig.depthAt(stamp);
+      stamp = await rig.publish();
+    }
+    const heard = await listener.message(ODOMETRY, stamped(stamp));
+    await listener.close();
+    return heard;
+  };
+  await told('resting: nobody listens');
+  const before = await listen();
+  await told('running');
+  await told('resting: nobody listens');
+  const after = await listen();
+  const way = Math.hypot(...(after.position as number[]).map((value, i) => value - (before.position as number[])[i]));
+  expect(way).toBeLessThan(1); // the same picture over and over: it stands
+  expect(diagonal(after.poseCovariance)[0]).toBeGreaterThan(25 * diagonal(before.poseCovariance)[0]);
 });
 
 test.each([
