@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { Matrix, solve } from 'ml-matrix';
 import { scaleIntrinsics } from '../src/geometry/camera';
 import { axisAngleFromRotation, compose, fromVector6, identity, inverse, type Se3 } from '../src/geometry/se3';
+import { fitGroundPlane } from '../src/odometry/groundPlane';
 import { wholeCovariance } from '../src/odometry/odometry';
 import type { Scale } from '../src/odometry/scaleFilter';
 import { VisualOdometry } from '../src/odometry/visualOdometry';
@@ -60,7 +61,7 @@ export async function runOdometry(
     const outputs = await model.run(bytes, height, width, features, intrinsics);
     features = outputs.features;
     const { scale } = follower;
-    const groundHeight = follower.groundHeight(outputs.depth, intrinsics);
+    const groundHeight = follower.needsGround ? fitGroundPlane(outputs.depth, intrinsics)?.height : undefined;
     const depth = outputs.depth.map((z) => (scale.scale * z > 80 ? Infinity : scale.scale * z));
     const begin = performance.now();
     visual.see(bytes, height, width);

@@ -89,6 +89,18 @@ export const DEPTH_PARAMETERS = {
     text: 'Points in rows and columns as in the depth map, NaN where there is none; else only the points there are.',
   },
   points_color: { value: true, live: true, text: 'Points carry the colour of their pixel (rgb).' },
+  points_ground: {
+    value: 'keep',
+    live: true,
+    choices: ['keep', 'remove'],
+    text: 'Whether points of the ground (a plane fitted below the horizon) are in the cloud.',
+  },
+  points_ground_clearance: {
+    value: 0.3,
+    range: [0, 100],
+    live: true,
+    text: "Points less than this above the ground are part of it, of points_ground remove. In metres by scale_source, else in the model's unit.",
+  },
   ...NAVIGATION_PARAMETERS,
   ...IMAGE_PARAMETERS,
   max_image_bytes: {
@@ -143,7 +155,11 @@ export interface DepthParameters extends ImageParameters {
   readonly publishConfidence: boolean;
   readonly publishEgoMotion: boolean;
   readonly publishPoints: boolean;
-  readonly points: PointCloudOptions & { readonly colour: boolean };
+  readonly points: PointCloudOptions & {
+    readonly colour: boolean;
+    readonly removeGround: boolean;
+    readonly groundClearance: number;
+  };
   readonly navigation: NavigationParameters;
   readonly publishReliability: Reliability;
   readonly acceptModelUpdates: boolean;
@@ -207,6 +223,8 @@ export function depthParameters(node: RosNode): DepthParameters {
         stride: numberParameter(node, 'points_stride'),
         organised: booleanParameter(node, 'points_organised'),
         colour: booleanParameter(node, 'points_color'),
+        removeGround: stringParameter(node, 'points_ground') === 'remove',
+        groundClearance: numberParameter(node, 'points_ground_clearance'),
       };
     },
     navigation: navigationParameters(node),

@@ -15,7 +15,7 @@ import { egoMotionMessage, secondsBetween, unavailableEgoMotion } from './egoMot
 import { latestOnly } from './latestOnly';
 import type { Navigator } from './navigation';
 import { PointCloudBuilder, writePointCloud } from './pointCloud';
-import { CdrWriter, type Time } from './ros/cdr';
+import { CdrWriter, stampSeconds, type Time } from './ros/cdr';
 import {
   floatImage,
   writeCameraInfo,
@@ -24,6 +24,7 @@ import {
   writeImage,
   type CameraInfoMessage,
 } from './ros/messages';
+import { GroundFollower, type SeenGround } from './groundFollower';
 import { isEnding } from './ros/endOnSignal';
 import type { Publisher } from './ros/rclnodejs';
 import type { ThrottledLog } from './ros/throttledLog';
@@ -67,7 +68,7 @@ interface DepthFrame extends InferredFrame {
   readonly intrinsics: Intrinsics | undefined;
   /** Metres per unit of the model's depth. */
   readonly scale: Scale;
-  readonly groundHeight: number | undefined;
+  readonly ground: SeenGround | undefined;
 }
 
 type MotionFrame = Omit<DepthFrame, 'egoMotion'> & { readonly egoMotion: EgoMotion | undefined };
@@ -84,7 +85,7 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<unknown
   return cameraFrames({ ...options, idle: infer.idle, take: () => pool.pop() }).pipe(
     latestOnly(infer.run, infer.drop),
     filter((frame) => frame !== undefined),
-    map((frame) => scaled(frame, options)),
+    map(scaleStage(options)),
     tap((frame) => publish.maps(frame)),
     concatMap(async (frame) => ({ ...frame, egoMotion: await frame.egoMotion })),
     tap((frame) => publish.motion(frame)),
@@ -92,14 +93,19 @@ export function depthPipeline(options: DepthPipelineOptions): Observable<unknown
 }
 
 /** What is known of a frame's metres, while its depth is still in the model's unit. */
-function scaled(frame: InferredFrame, { network, navigator }: DepthPipelineOptions): DepthFrame {
-  const { maps, rectification, cameraInfo } = frame;
+function scaleStage({ network, navigator, parameters, publishers }: DepthPipelineOptions) {
   const { height, width } = network.model;
-  if (rectification?.outside) markOutside(maps, rectification.outside);
-  const k = cameraInfo?.k;
-  const intrinsics = k && { height, width, fx: k[0], fy: k[4], cx: k[2], cy: k[5] };
-  const groundHeight = navigator.groundHeight(maps.depth, intrinsics);
-  return { ...frame, intrinsics, scale: navigator.scale, groundHeight };
+  const follower = new GroundFollower();
+  return (frame: InferredFrame): DepthFrame => {
+    const { maps, rectification, cameraInfo, header } = frame;
+    if (rectification?.outside) markOutside(maps, rectification.outside);
+    const k = cameraInfo?.k;
+    const intrinsics = k && { height, width, fx: k[0], fy: k[4], cx: k[2], cy: k[5] };
+    const isFiltered = parameters.publishPoints && parameters.points.removeGround;
+    const wanted = navigator.wantsGround || (isFiltered && publishers.points.subscriptionCount > 0);
+    const ground = wanted && intrinsics ? follower.see(maps.depth, intrinsics, stampSeconds(header.stamp)) : undefined;
+    return { ...frame, intrinsics, scale: navigator.scale, ground };
+  };
 }
 
 /** Frame through the network; decides whether it may be compared with the frame before. */
@@ -221,10 +227,14 @@ function publishStage(options: DepthPipelineOptions) {
       const published = { ...depthImages.cameraInfoOf(frame)!, header };
       send(publishers.cameraInfo, (cdr) => writeCameraInfo(cdr, published));
       if (parameters.publishPoints) {
-        const { colour, ...options } = parameters.points;
+        const { colour, removeGround, groundClearance, ...options } = parameters.points;
+        const plane = removeGround ? frame.ground?.plane : undefined;
+        const floor = plane && { normal: plane.normal, distance: scale.scale * plane.height - groundClearance };
         const map = { height: mapHeight, width: mapWidth, k: info.k };
         const image = colour ? frame.image : undefined;
-        send(publishers.points, (cdr) => writePointCloud(cdr, header, cloud.build(depth, map, options, image)));
+        send(publishers.points, (cdr) =>
+          writePointCloud(cdr, header, cloud.build(depth, map, { ...options, floor }, image)),
+        );
       }
     } else
       log.warnOnce(
@@ -240,10 +250,11 @@ function publishStage(options: DepthPipelineOptions) {
   };
 
   const motion = (frame: MotionFrame): void => {
-    const { header, maps, egoMotion, previousStamp, scale, intrinsics, groundHeight } = frame;
+    const { header, maps, egoMotion, previousStamp, scale, intrinsics, ground } = frame;
     if (egoMotion) statistics.motionComputed(egoMotion.runMilliseconds);
     const usable = previousStamp && egoMotion?.vector.every((value) => Number.isFinite(value));
     const vector = usable ? egoMotion?.vector.map((value, i) => (i < 3 ? scale.scale * value : value)) : undefined;
+    const groundHeight = ground?.found?.height;
     const moved = { header, depth: maps.depth, intrinsics, scale, groundHeight, vector, previousStamp };
     const estimate = navigator.move(moved, cdr);
     if (!parameters.publishEgoMotion) return;

@@ -90,6 +90,11 @@ export class Navigator {
     return this.#begun || this.#follower.needsMotion;
   }
 
+  /** Whether the next frame's ground is needed here. */
+  get wantsGround(): boolean {
+    return this.#follower.needsGround;
+  }
+
   /** Every frame of the network, before what is known of its motion. @param image uint8 rgb of the map's size; copied */
   see(image: Uint8Array, height: number, width: number): void {
     this.#visual.see(image, height, width);
@@ -108,11 +113,6 @@ export class Navigator {
   #estimate({ vector, intrinsics, depth, scale }: MovedFrame): MotionEstimate | undefined {
     if (!vector || !intrinsics) return undefined;
     return this.#visual.estimate({ depth, vector, intrinsics, scale });
-  }
-
-  /** Of the camera above the ground, where the scale is to come from it. @param depth in the model's unit, ranges not yet marked */
-  groundHeight(depth: Float32Array, intrinsics: Intrinsics | undefined): number | undefined {
-    return this.#follower.groundHeight(depth, intrinsics);
   }
 
   #followScale(

@@ -6,6 +6,8 @@ export interface PointCloudOptions {
   readonly stride: number;
   /** Rows and columns of the map, NaN where there is no point; else a list of the points there are. */
   readonly organised: boolean;
+  /** Points farther along `normal` (downwards, unit length, optical frame) than `distance` are left out. */
+  readonly floor?: { readonly normal: readonly [number, number, number]; readonly distance: number };
 }
 
 export interface PointCloud {
@@ -21,6 +23,8 @@ export interface PointCloud {
 /** Camera of the map: K of its camera_info, row-major 3x3. */
 type Intrinsics = ArrayLike<number>;
 
+const NO_FLOOR = { normal: [0, 0, 0], distance: Infinity } as const;
+
 /** Makes one cloud after another in a buffer of its own. */
 export class PointCloudBuilder {
   #rays = { k: [] as number[], x: new Float32Array(0), y: new Float32Array(0) };
@@ -33,7 +37,7 @@ export class PointCloudBuilder {
   build(
     depth: Float32Array,
     { height, width, k }: { height: number; width: number; k: Intrinsics },
-    { stride, organised }: PointCloudOptions,
+    { stride, organised, floor = NO_FLOOR }: PointCloudOptions,
     image?: Uint8Array,
   ): PointCloud {
     const { x: rayX, y: rayY } = this.#raysOf(k, height, width);
@@ -42,14 +46,16 @@ export class PointCloudBuilder {
     if (this.#buffer.byteLength < rows * columns * step * 4) this.#buffer = new ArrayBuffer(rows * columns * step * 4);
     const floats = new Float32Array(this.#buffer);
     const words = new Uint32Array(this.#buffer);
+    const { normal, distance } = floor;
     let at = 0;
     let missing = 0;
     for (let v = 0; v < height; v += stride) {
       for (let u = 0; u < width; u += stride) {
         const i = v * width + u;
         const z = depth[i];
-        if (z - z !== 0) {
-          // NaN and the infinities
+        const down = z * (normal[0] * rayX[u] + normal[1] * rayY[v] + normal[2]);
+        if (z - z !== 0 || down > distance) {
+          // NaN and the infinities; the floor
           missing++;
           if (!organised) continue;
           floats[at] = floats[at + 1] = floats[at + 2] = NaN;

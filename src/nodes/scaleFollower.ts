@@ -1,6 +1,4 @@
 /** The metric scale of depth_node's maps, from the source that scale_source names. */
-import type { Intrinsics } from '../geometry/camera';
-import { fitGroundPlane } from '../odometry/groundPlane';
 import { ScaleFilter, type Scale, type ScaleMeasurement } from '../odometry/scaleFilter';
 import type { NavigationParameters } from './navigationParameters';
 
@@ -47,17 +45,12 @@ export class ScaleFollower {
     return this.parameters.scaleSource === 'velocity';
   }
 
-  get counts(): { readonly accepted: number; readonly outliers: number; readonly restarts: number } {
-    return this.#filter;
+  get needsGround(): boolean {
+    return this.parameters.scaleSource === 'camera_height';
   }
 
-  /**
-   * Of the camera above the ground; undefined where none is seen, or where the scale comes from elsewhere.
-   * @param depth in the model's unit, before any range or threshold in metres: those need the scale that is looked for
-   */
-  groundHeight(depth: Float32Array, intrinsics: Intrinsics | undefined): number | undefined {
-    if (this.parameters.scaleSource !== 'camera_height' || !intrinsics) return undefined;
-    return fitGroundPlane(depth, intrinsics)?.height;
+  get counts(): { readonly accepted: number; readonly outliers: number; readonly restarts: number } {
+    return this.#filter;
   }
 
   add(evidence: ScaleEvidence): void {

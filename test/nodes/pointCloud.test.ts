@@ -35,6 +35,18 @@ test('sky, invalid and too near are absent, or NaN in an organised cloud', () =>
   expect(points(organised)[7]).toEqual([NaN, NaN, NaN]);
 });
 
+test('the floor is absent: what lies farther down than its distance, along its normal', () => {
+  const normal = [0, Math.cos(0.2), Math.sin(0.2)] as const;
+  const down = ([x, y, z]: number[]): number => normal[0] * x + normal[1] * y + normal[2] * z;
+  const builder = new PointCloudBuilder();
+  const all = points(builder.build(depth, { height, width, k }, { stride: 1, organised: false }));
+  const floor = { normal, distance: 0.5 };
+  const kept = points(builder.build(depth, { height, width, k }, { stride: 1, organised: false, floor }));
+  expect(kept.length).toBeGreaterThan(3);
+  expect(kept).toEqual(all.filter((point) => down(point) <= floor.distance));
+  expect(kept.length).toBeLessThan(all.length);
+});
+
 test('a stride takes every so-manyth row and column, colours those of the pixels', () => {
   const cloud = new PointCloudBuilder().build(depth, { height, width, k }, { stride: 2, organised: true }, image);
   expect(cloud).toMatchObject({ height: 2, width: 3, hasColour: true });

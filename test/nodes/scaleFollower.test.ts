@@ -1,3 +1,4 @@
+import { fitGroundPlane } from '../../src/odometry/groundPlane';
 import { ScaleFollower, type ScaleEvidence } from '../../src/nodes/scaleFollower';
 
 const FRAME = 0.1;
@@ -51,7 +52,7 @@ test('speed: the way by the speed over the way by the images, of a second each',
 test('camera height: the known height over that above the ground in the map, whatever the unit of the map', () => {
   for (const height of [0.5, 0.003, 400]) {
     const follower = new ScaleFollower({ scaleSource: 'camera_height', fixedScale: 1, cameraHeight: 1.5 }, undefined);
-    follow(follower, 80, () => ({ groundHeight: follower.groundHeight(road(height), intrinsics) }));
+    follow(follower, 80, () => ({ groundHeight: fitGroundPlane(road(height), intrinsics)?.height }));
     expect(follower.scale.known).toBe(true);
     expect((follower.scale.scale * height) / 1.5).toBeCloseTo(1, 2);
   }
@@ -65,6 +66,6 @@ test('fixed: known at once, and live; none: never', () => {
   parameters.fixedScale = 2;
   expect(follower.scale.scale).toBe(2);
   const none = new ScaleFollower({ scaleSource: 'none', fixedScale: 1.7, cameraHeight: 0 }, undefined);
-  follow(none, 30, () => ({ groundHeight: none.groundHeight(road(0.5), intrinsics) }));
+  follow(none, 30, () => ({ groundHeight: 0.5 }));
   expect(none.scale).toEqual({ scale: 1, variance: Infinity, known: false });
 });

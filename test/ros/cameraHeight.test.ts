@@ -1,6 +1,6 @@
 /** Metric scale by the camera's height over real DDS: the network's answer to a picture of a road is a road, in a unit far from a metre. */
 import { writeFileSync } from 'node:fs';
-import { CAMERA, DepthNodeRig, encode, HEIGHT, IMAGE, INFO, WIDTH } from '../support/depthNode';
+import { CAMERA, DepthNodeRig, encode, HEIGHT, IMAGE, INFO, stamped, WIDTH } from '../support/depthNode';
 import { floats } from '../support/ros';
 import { tinyModel } from '../support/tinyModel';
 
@@ -15,8 +15,14 @@ const METRES = 1.2;
 test('a model whose unit is 300 m becomes metric, though all of it is nearer than min_range until then', async () => {
   writeFileSync(rig.model, tinyModel({ width: WIDTH, height: HEIGHT, metresAtWhite: UNITS.white }));
   await rig.start(
-    ['-p', 'scale_source:=camera_height', '-p', `camera_height:=${METRES}`],
-    [`${IMAGE}=Image:pub`, `${INFO}=CameraInfo:pub`, '/depth_node/depth=Image:sub', `${CAMERA_INFO}=CameraInfo:sub`],
+    ['scale_source:=camera_height', `camera_height:=${METRES}`, 'max_range:=14.0'].flatMap((one) => ['-p', one]),
+    [
+      `${IMAGE}=Image:pub`,
+      `${INFO}=CameraInfo:pub`,
+      '/depth_node/depth=Image:sub',
+      `${CAMERA_INFO}=CameraInfo:sub`,
+      '/depth_node/points=PointCloud2:sub',
+    ],
   );
   await rig.peer.command('camera_info', { topic: INFO, ...CAMERA, width: WIDTH * 2, height: HEIGHT * 2 });
   await rig.publishUntilCameraInfo();
@@ -34,6 +40,16 @@ test('a model whose unit is 300 m becomes metric, though all of it is nearer tha
   let depth: Float32Array = new Float32Array();
   for (let i = 0; i < 60; i++) depth = await publish();
   for (const v of [HEIGHT - 1, HEIGHT - 10]) expect(depth[v * WIDTH + 40] / (METRES * road(v))).toBeCloseTo(1, 1);
+
+  // The sky, white, is beyond the range. The floor is no obstacle: all that is left of a road without anything on it is nothing.
+  const points = async (): Promise<number> => {
+    const stamp = await rig.publish(encode(rgb, WIDTH, 'rgb8'));
+    return (await rig.peer.message('/depth_node/points', stamped(stamp))).width as number;
+  };
+  expect(await points()).toBeGreaterThan(1000);
+  const remove = { node: '/depth_node', name: 'points_ground', value: 'remove' };
+  expect(await rig.peer.command('set_parameter', remove)).toMatchObject({ successful: true });
+  expect(await points()).toBe(0);
 
   // What it needs cannot be taken away while it runs.
   const set = { node: '/depth_node', name: 'camera_height', value: 0 };
