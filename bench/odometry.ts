@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { compose, inverse, type Se3 } from '../src/geometry/se3';
+import { NAVIGATION_PARAMETERS } from '../src/nodes/navigationParameters';
 import { resolveFile } from '../src/paths';
 import { openPrepared } from '../src/training/datasets/openPrepared';
 import { distancesAlong } from '../src/training/evaluation/trajectory';
@@ -26,6 +27,8 @@ import { writeReport, type ReportFlags } from './reportFiles';
 const CHI_SQUARE_95 = 12.592;
 /** Frames to either side over which the true scale of a frame is taken. */
 const SCALE_WINDOW = 25;
+/** The node's own where they matter. */
+const RUN = { fixedScale: 1, cameraHeight: 0, leastSpeed: NAVIGATION_PARAMETERS.least_speed.value };
 
 interface OdometryOptions extends ReportFlags {
   readonly model: string;
@@ -73,18 +76,17 @@ async function measureRecording(
     );
     return file;
   };
-  const true_ = await write('truth', truth);
-  const errors = async (name: string, estimate: readonly Se3[]): Promise<PathErrors> => {
-    const files = [true_, await write(name, estimate)];
+  const errors = async (name: string, estimate: readonly Se3[], start = 0): Promise<PathErrors> => {
+    const files = [await write('truth', truth.slice(start)), await write(name, estimate.slice(start))];
     const script = join(__dirname, '../../bench/peers/evo_errors.py');
     return JSON.parse(execFileSync(evo, [script, ...files], { encoding: 'utf8' })) as PathErrors;
   };
   log(`${drive.name}: ${truth.length} frames`);
-  const own = await runOdometry(model, drive, truth, { scaleSource: 'none', fixedScale: 1, cameraHeight: 0 });
-  const bySpeed = await runOdometry(model, drive, truth, { scaleSource: 'velocity', fixedScale: 1, cameraHeight: 0 });
+  const own = await runOdometry(model, drive, truth, { ...RUN, scaleSource: 'none' });
+  const bySpeed = await runOdometry(model, drive, truth, { ...RUN, scaleSource: 'velocity' });
   const scales = [scaleErrors('velocity', bySpeed, truth)];
   if (height !== undefined) {
-    const options = { scaleSource: 'camera_height', fixedScale: 1, cameraHeight: Number(height) } as const;
+    const options = { ...RUN, scaleSource: 'camera_height', cameraHeight: Number(height) } as const;
     scales.push(scaleErrors('camera_height', await runOdometry(model, drive, truth, options), truth));
   }
   const peer = await runPeer(python, drive, truth);
@@ -92,7 +94,7 @@ async function measureRecording(
     name: `${basename(resolve(path))}`,
     frames: truth.length,
     own: await errors('own', own.poses),
-    by_speed: await errors('by_speed', bySpeed.poses),
+    by_speed: await errors('by_speed', bySpeed.poses, bySpeed.start),
     peer: { ...(await errors('peer', peer.poses)), lost: peer.lost },
     consistency: consistencyOf(bySpeed),
     lost: own.lost,

@@ -24,13 +24,15 @@ export interface Run {
   /** Normalised errors of each motion and pose but the first. */
   readonly motionErrors: readonly number[];
   readonly poseErrors: readonly number[];
+  /** Frame at which the odometry begins: the scale is known after it. */
+  readonly start: number;
   readonly lost: number;
   readonly outliers: number;
   /** Of each frame's odometry. */
   readonly costMs: readonly number[];
 }
 
-export type RunScale = Pick<NavigationParameters, 'scaleSource' | 'fixedScale' | 'cameraHeight'>;
+export type RunScale = Pick<NavigationParameters, 'scaleSource' | 'fixedScale' | 'cameraHeight' | 'leastSpeed'>;
 
 /** @param poses true ones of all frames */
 export async function runOdometry(
@@ -56,6 +58,7 @@ export async function runOdometry(
     costMs: [] as number[],
   };
   let features = model.emptyFeatures();
+  let start = 0;
   for (let i = 0; i < poses.length; i++) {
     const { bytes } = frames.read(i);
     const outputs = await model.run(bytes, height, width, features, intrinsics);
@@ -71,7 +74,9 @@ export async function runOdometry(
     const vector = outputs.egoMotion.map((value, k) => (k < 3 ? scale.scale * value : value));
     const estimate = visual.estimate({ depth, vector, intrinsics, scale });
     if (!estimate) throw new Error('a frame without a frame before it');
-    odometry.add(estimate, seconds);
+    // As depth_node, which waits for the scale.
+    if (scaleOptions.scaleSource === 'none' || scale.known) odometry.add(estimate, seconds);
+    else start = i;
     run.costMs.push(performance.now() - begin);
     const length = Math.hypot(outputs.egoMotion[0], outputs.egoMotion[1], outputs.egoMotion[2]);
     follower.add({
@@ -84,10 +89,10 @@ export async function runOdometry(
     run.poses.push(odometry.pose);
     const moved = compose(inverse(poses[i - 1]), poses[i]);
     run.motionErrors.push(normalised(fromVector6(vector), moved, wholeCovariance(estimate)));
-    run.poseErrors.push(normalised(odometry.pose, compose(inverse(poses[0]), poses[i]), odometry.covariance));
+    run.poseErrors.push(normalised(odometry.pose, compose(inverse(poses[start]), poses[i]), odometry.covariance));
   }
   await model.close();
-  return { ...run, lost: odometry.lost, outliers: follower.counts.outliers };
+  return { ...run, start, lost: odometry.lost, outliers: follower.counts.outliers };
 }
 
 /** The true speed, as a wheel would give it. */

@@ -35,7 +35,7 @@ export function odometryTable({ machine, model, recordings, cost_ms }: OdometryR
     percent(known),
     known > 0
       ? `${percent(median)} (${percent(ASKED[source])}: ${verdict(median < ASKED[source])})`
-      : 'slower than 1 m/s',
+      : 'no usable speed',
     known > 0 ? `${percent(largest_step)} (${percent(LARGEST_STEP)}: ${verdict(largest_step < LARGEST_STEP)})` : '',
     `${outliers}`,
   ];

@@ -7,7 +7,8 @@ Depth, gradient and ego-motion of a camera.
     ros2 launch depthgrad camera.launch.py cameras:=front,rear threads:=4
 
 Several cameras: for each a depth_node in a namespace of the camera's name, on image_raw and camera_info there, from drivers that are
-running already. The threads are divided among them.
+running already. The threads are divided among them; odom -> base_frame has one owner, so publish_tf of params_file holds for the first.
+
     ros2 launch depthgrad camera.launch.py image:=/camera/image_raw dashboard:=true        # http://127.0.0.1:8420/
 """
 
@@ -143,7 +144,7 @@ def generate_launch_description():
         profile = os.path.join(share, 'config', 'fastdds_shm.xml')
         environment.append(SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', profile))
 
-    def depth_node(namespace, threads):
+    def depth_node(namespace, stands_above):
         return Node(
             package='depthgrad',
             executable='depth_node',
@@ -155,7 +156,7 @@ def generate_launch_description():
                     'model': text('model'),
                     'autostart': ParameterValue(LaunchConfiguration('autostart'), value_type=bool),
                     'use_sim_time': use_sim_time,
-                    **threads,
+                    **stands_above,
                 },
             ],
             remappings=[('image', image), ('camera_info', camera_info)],
@@ -231,9 +232,9 @@ def generate_launch_description():
             condition=IfCondition(PythonExpression([*wanted, *given])),
         )
 
-    def camera_nodes(namespace, threads):
+    def camera_nodes(namespace, stands_above):
         return [
-            depth_node(namespace, threads),
+            depth_node(namespace, stands_above),
             adaptation_node(namespace, {}, '=='),
             adaptation_node(namespace, {'source': text('adaptation_source')}, '!='),
         ]
@@ -248,7 +249,9 @@ def generate_launch_description():
             raise RuntimeError(f'image: {topic} would be the same topic for every camera; give it without the first /')
         outer = namespace.perform(context).rstrip('/')
         namespaces = [f'{outer}/{name}' if outer else name for name in names]
-        started = [node for one in namespaces for node in camera_nodes(one, threads)]
+        started = camera_nodes(namespaces[0], threads)
+        for one in namespaces[1:]:
+            started += camera_nodes(one, {**threads, 'publish_tf': False})
         return [*started, dashboard(namespaces[0], image), rviz(namespaces[0], image)]  # one window: of the first camera
 
     return LaunchDescription([*arguments, *environment, OpaqueFunction(function=nodes)])

@@ -3,6 +3,7 @@ import type { NavigationParameters } from './navigationParameters';
 import { qos, type Publisher, type RosNode } from './ros/rclnodejs';
 import type { ThrottledLog } from './ros/throttledLog';
 import { listenToTransforms } from './ros/transformListener';
+import { TransformOwners } from './transformOwners';
 import { subscribeSpeed } from './vehicleSpeed';
 
 /** The navigator of a node, with the topics it needs by its parameters. */
@@ -13,7 +14,9 @@ export function createNavigator(
   log: ThrottledLog,
 ): Navigator {
   const { publishTf, baseFrame, scaleSource, speedTopics } = parameters;
-  const frames = baseFrame === '' ? undefined : listenToTransforms(node, log);
+  const owners = publishTf ? new TransformOwners() : undefined;
+  const listens = baseFrame !== '' || owners;
+  const frames = listens ? listenToTransforms(node, log, (one, isStatic) => owners?.heard(one, isStatic)) : undefined;
   return new Navigator({
     parameters,
     publishers: {
@@ -21,6 +24,7 @@ export function createNavigator(
       tf: publishTf ? node.createPublisher('tf2_msgs/msg/TFMessage', '/tf', { qos: qos('reliable', 100) }) : undefined,
     },
     speed: scaleSource === 'velocity' ? subscribeSpeed(node, speedTopics, log) : undefined,
+    owners,
     findTransform: (frame, within) => frames?.tree.find(frame, within),
     log,
   });

@@ -249,7 +249,7 @@ class DepthNode extends LifecycleNode {
       updates,
       statistics: this.#statistics,
       hasCameraInfo: cameraInfo.latest() !== undefined,
-      subscriptions: [{ ...images, what: 'images' }, cameraInfo.end],
+      subscriptions: [{ ...images, what: 'images' }, cameraInfo.end, ...navigator.subscriptions],
       publications,
       imagePublishers: this.#active?.imageSubscription.publisherCount,
     };

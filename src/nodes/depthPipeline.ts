@@ -104,7 +104,7 @@ function scaleStage({ network, navigator, parameters, publishers }: DepthPipelin
     const isFiltered = parameters.publishPoints && parameters.points.removeGround;
     const wanted = navigator.wantsGround || (isFiltered && publishers.points.subscriptionCount > 0);
     const ground = wanted && intrinsics ? follower.see(maps.depth, intrinsics, stampSeconds(header.stamp)) : undefined;
-    return { ...frame, intrinsics, scale: navigator.scale, ground };
+    return { ...frame, intrinsics, scale: navigator.scaleOf(network.model.sha256), ground };
   };
 }
 
@@ -226,7 +226,7 @@ function publishStage(options: DepthPipelineOptions) {
     if (info) {
       const published = { ...depthImages.cameraInfoOf(frame)!, header };
       send(publishers.cameraInfo, (cdr) => writeCameraInfo(cdr, published));
-      if (parameters.publishPoints) {
+      if (parameters.publishPoints && navigator.isMeasured(scale)) {
         const { colour, removeGround, groundClearance, ...options } = parameters.points;
         const plane = removeGround ? frame.ground?.plane : undefined;
         const floor = plane && { normal: plane.normal, distance: scale.scale * plane.height - groundClearance };
@@ -267,7 +267,7 @@ function publishStage(options: DepthPipelineOptions) {
             scale,
             scaleSource: parameters.navigation.scaleSource,
           })
-        : unavailableEgoMotion(header, previousStamp);
+        : unavailableEgoMotion(header, previousStamp, scale);
     send(publishers.egoMotion, (cdr) => writeEgoMotion(cdr, message));
   };
   return { maps, motion };

@@ -40,8 +40,12 @@ export function egoMotionMessage(header: Header, estimate: EgoMotionEstimate): E
   };
 }
 
-/** The message for a frame without a usable estimate: no motion, covariances that say it is unknown. */
-export function unavailableEgoMotion(header: Header, previousStamp: Time | undefined): EgoMotionMessage {
+/** The message for a frame without a usable estimate: no motion, covariances that say it is unknown; its depth has a scale all the same. */
+export function unavailableEgoMotion(
+  header: Header,
+  previousStamp: Time | undefined,
+  { scale, variance }: Scale,
+): EgoMotionMessage {
   const unknown = diagonalCovariance(UNKNOWN_VARIANCE, UNKNOWN_VARIANCE);
   return {
     header,
@@ -52,8 +56,8 @@ export function unavailableEgoMotion(header: Header, previousStamp: Time | undef
     linear: [0, 0, 0],
     angular: [0, 0, 0],
     twistCovariance: unknown,
-    scale: 1,
-    scaleVariance: Infinity,
+    scale,
+    scaleVariance: variance,
     scaleSource: SCALE_UNAVAILABLE,
     quality: 0,
   };

@@ -1,34 +1,20 @@
 /** A frame's way on from its maps and ego-motion: metric scale, odometry, tf. */
 import type { Intrinsics } from '../geometry/camera';
-import type { Se3 } from '../geometry/se3';
-import { odometryOfChild } from '../odometry/childFrame';
 import type { Scale } from '../odometry/scaleFilter';
 import { VisualOdometry, type MotionEstimate } from '../odometry/visualOdometry';
 import { secondsBetween } from './egoMotionMessage';
-import type { NavigationParameters } from './navigationParameters';
+import { OdometryTopic, type OdometryTopicOptions } from './odometryTopic';
 import { stampSeconds, type CdrWriter, type Header, type Time } from './ros/cdr';
 import type { DiagnosticStatus } from './ros/messages';
-import { writeOdometry } from './ros/odometryMessage';
-import type { Publisher } from './ros/rclnodejs';
-import type { ThrottledLog } from './ros/throttledLog';
-import { writeTransform } from './ros/transforms';
+import type { OwnEnd } from './ros/topicFaults';
 import { ScaleFollower } from './scaleFollower';
-import type { VehicleSpeed } from './vehicleSpeed';
+import { NEAREST, type VehicleSpeed } from './vehicleSpeed';
 
-/** What a clock that went backwards, or stood, counts for. */
-const JUMP_SECONDS = 0.5;
-/** A pause counts for this at most: a clock that was set is none of years. */
+/** A clock that jumps makes no scale older than this. */
 const LONGEST_PAUSE_SECONDS = 60;
-/** Nobody has listened for so long: the odometry rests, and with it the network's half that computes the motion. */
-const IDLE_MILLISECONDS = 10_000;
 
-export interface NavigatorOptions {
-  readonly parameters: NavigationParameters;
-  readonly publishers: { readonly odometry: Publisher; readonly tf: Publisher | undefined };
+export interface NavigatorOptions extends OdometryTopicOptions {
   readonly speed: VehicleSpeed | undefined;
-  /** Pose of a frame in another; undefined while /tf and /tf_static do not connect them. */
-  readonly findTransform: (frame: string, within: string) => Se3 | undefined;
-  readonly log: ThrottledLog;
 }
 
 /** A frame as it was published. */
@@ -50,49 +36,50 @@ export interface MovedFrame extends SeenFrame {
 
 export class Navigator {
   readonly #options: NavigatorOptions;
-  #visual = new VisualOdometry();
   readonly #follower: ScaleFollower;
-  /** Of the frame it belongs to. */
-  #mount: { readonly frameId: string; readonly pose: Se3 } | undefined;
+  #visual = new VisualOdometry();
+  #topic: OdometryTopic;
   #last: Header | undefined;
-  #begun = false;
-  /** When somebody last wanted the odometry, by the process's clock. */
-  #wantedMs = -Infinity;
-  /** The frame up to which the motions are chained; a later one is reached by a bridge. */
-  #chained: Header | undefined;
+  #model = '';
 
   constructor(options: NavigatorOptions) {
     this.#options = options;
     this.#follower = new ScaleFollower(options.parameters, options.speed);
+    this.#topic = new OdometryTopic(options);
   }
 
   /** The odometry begins anew where the camera is; what is known of the scale stays. */
   reset(): void {
     this.#visual = new VisualOdometry();
-    this.#mount = undefined;
+    this.#topic = new OdometryTopic(this.#options);
     this.#last = undefined;
-    this.#chained = undefined;
-    this.#begun = false;
   }
 
-  /** Of the next frame. */
-  get scale(): Scale {
+  /** Where speeds come from. */
+  get subscriptions(): readonly OwnEnd[] {
+    return this.#options.speed?.subscriptions ?? [];
+  }
+
+  /** Of a frame by the model with this sha256. */
+  scaleOf(model: string): Scale {
+    if (model !== this.#model && this.#model !== '') this.#follower.modelChanged();
+    this.#model = model;
     return this.#follower.scale;
   }
 
   /** Whether the next frame's motion is needed here. */
   get wantsMotion(): boolean {
-    const { parameters, publishers } = this.#options;
-    const wanted = parameters.publishTf || (parameters.publishOdometry && publishers.odometry.subscriptionCount > 0);
-    const now = performance.now();
-    if (wanted) this.#wantedMs = now;
-    this.#begun = wanted || (this.#begun && now - this.#wantedMs < IDLE_MILLISECONDS);
-    return this.#begun || this.#follower.needsMotion;
+    return this.#topic.wantsMotion || this.#follower.needsMotion;
   }
 
   /** Whether the next frame's ground is needed here. */
   get wantsGround(): boolean {
     return this.#follower.needsGround;
+  }
+
+  /** Whether a frame of this scale is in metres, or in the model's unit as wanted: what takes metres must not be given anything else. */
+  isMeasured({ known }: Scale): boolean {
+    return known || this.#options.parameters.scaleSource === 'none';
   }
 
   /** Every frame of the network, before what is known of its motion. @param image uint8 rgb of the map's size; copied */
@@ -102,11 +89,9 @@ export class Navigator {
 
   /** @returns how the frame moved, with its covariance; undefined where that is not known */
   move(frame: MovedFrame, cdr: CdrWriter): MotionEstimate | undefined {
-    const seconds = frame.previousStamp ? secondsBetween(frame.previousStamp, frame.header.stamp) : 0;
     const estimate = this.#estimate(frame);
-    this.#followScale(frame, estimate, seconds);
-    if (this.#begun) this.#odometry(frame, estimate, seconds, cdr);
-    this.#last = frame.header;
+    this.#followScale(frame, estimate);
+    this.#topic.follow(frame, estimate, this.#visual.odometry, cdr);
     return estimate;
   }
 
@@ -115,100 +100,57 @@ export class Navigator {
     return this.#visual.estimate({ depth, vector, intrinsics, scale });
   }
 
-  #followScale(
-    { header, intrinsics, scale, groundHeight }: MovedFrame,
-    estimate: MotionEstimate | undefined,
-    seconds: number,
-  ): void {
+  #followScale(frame: MovedFrame, estimate: MotionEstimate | undefined): void {
+    const { header, intrinsics, scale, groundHeight, previousStamp } = frame;
+    const sinceLast = this.#last ? secondsBetween(this.#last.stamp, header.stamp) : 0;
+    this.#last = header;
     if (!intrinsics) return;
+    const seconds = previousStamp ? secondsBetween(previousStamp, header.stamp) : 0;
     const length = estimate && Math.hypot(...[0, 1, 2].map((i) => estimate.vector[i]));
     this.#follower.add({
       stamp: stampSeconds(header.stamp) - seconds / 2,
-      seconds: this.#last ? Math.max(0, secondsBetween(this.#last.stamp, header.stamp)) : 0,
+      seconds: Math.min(LONGEST_PAUSE_SECONDS, Math.max(0, sinceLast)),
       way: length ? { length: length / scale.scale, seconds } : undefined,
       groundHeight,
     });
   }
 
-  /** A frame's motion onto those before; what lies between without a motion is bridged. */
-  #chain({ header, previousStamp }: MovedFrame, estimate: MotionEstimate | undefined, seconds: number): void {
-    const { odometry } = this.#visual;
-    const reached = this.#chained?.stamp;
-    this.#chained = header;
-    const known = estimate && previousStamp;
-    const from = known ? previousStamp : header.stamp;
-    if (reached && (!known || stampSeconds(from) !== stampSeconds(reached))) {
-      const passed = secondsBetween(reached, from);
-      odometry.bridge(passed > 0 ? Math.min(passed, LONGEST_PAUSE_SECONDS) : JUMP_SECONDS);
-      this.#options.log.warn(
-        'odometry',
-        'the motion of a frame is not known: the odometry goes on with the last one, and its covariance grows',
-      );
-    }
-    if (known) odometry.add(estimate, seconds);
-  }
-
-  #odometry(frame: MovedFrame, estimate: MotionEstimate | undefined, seconds: number, cdr: CdrWriter): void {
-    const { parameters, publishers, log } = this.#options;
-    const { header } = frame;
-    const { odometry } = this.#visual;
-    this.#chain(frame, estimate, seconds);
-    const child = parameters.baseFrame || header.frameId;
-    if (child === '') {
-      log.warn('frame', 'images have no frame_id and base_frame is empty: no odometry without the name of what moves');
-      return;
-    }
-    const mount = child === header.frameId ? undefined : this.#mountOf(header.frameId, child);
-    if (child !== header.frameId && !mount) {
-      log.warn(
-        'mount',
-        `no transform from ${child} to ${header.frameId} on /tf_static or /tf: no odometry until one comes`,
-      );
-      return;
-    }
-    const { pose, covariance, rate, rateCovariance } = odometryOfChild(odometry, mount);
-    const world = { stamp: header.stamp, frameId: parameters.odomFrame };
-    if (publishers.odometry.subscriptionCount > 0 && parameters.publishOdometry) {
-      const message = { header: world, child, pose, covariance, rate, rateCovariance };
-      publishers.odometry.publish(writeOdometry(cdr.start(), message).take());
-    }
-    publishers.tf?.publish(writeTransform(cdr.start(), { header: world, child, pose }).take());
-  }
-
-  /** Looked up once for a frame: a camera that turns on its mount would move the base. */
-  #mountOf(frameId: string, child: string): Se3 | undefined {
-    if (this.#mount?.frameId !== frameId) {
-      const pose = this.#options.findTransform(frameId, child);
-      this.#mount = pose && { frameId, pose };
-    }
-    return this.#mount?.pose;
+  #whyUnknown(): string {
+    const { parameters, speed } = this.#options;
+    if (parameters.scaleSource === 'camera_height') return 'no ground seen yet';
+    if (!speed?.received) return 'no speed has come yet';
+    return `${speed.received} speeds have come, too few of them at ${parameters.leastSpeed} m/s or more and stamped within ${NEAREST} s of a frame`;
   }
 
   /** For /diagnostics. */
   status(): Pick<DiagnosticStatus, 'level' | 'message' | 'values'> {
-    const { parameters } = this.#options;
-    const { scale, variance, known } = this.scale;
+    const { parameters, speed } = this.#options;
+    const scale = this.#follower.scale;
     const { accepted, outliers, restarts } = this.#follower.counts;
     const { odometry } = this.#visual;
-    const unknown = parameters.scaleSource !== 'none' && !known;
-    const missing = { none: '', fixed: '', velocity: 'no usable speed yet', camera_height: 'no ground seen yet' };
+    const isLost = this.#topic.state === 'running' && odometry.isLost;
+    const fault = this.#topic.fault;
     const problems = [
-      ...(unknown ? [`the metric scale is unknown: ${missing[parameters.scaleSource]}`] : []),
-      ...(this.#begun && odometry.isLost ? ['the odometry is lost: it goes on by its last motion'] : []),
+      ...(this.isMeasured(scale)
+        ? []
+        : [`the metric scale is unknown, ~/points and ~/odometry wait for it: ${this.#whyUnknown()}`]),
+      ...(isLost ? ['the odometry is lost: it goes on by its last motion'] : []),
+      ...(fault ? [`odometry: ${fault}`] : []),
     ];
     return {
       level: problems.length > 0 ? 1 : 0,
       message:
         problems.join('; ') ||
-        (parameters.scaleSource === 'none' ? 'no metric scale wanted' : `1 unit is ${scale.toFixed(3)} m`),
+        (parameters.scaleSource === 'none' ? 'no metric scale wanted' : `1 unit is ${scale.scale.toFixed(3)} m`),
       values: {
         scale_source: parameters.scaleSource,
-        scale: scale.toFixed(4),
-        scale_sd: known ? Math.sqrt(variance).toFixed(4) : 'unknown',
+        scale: scale.scale.toFixed(4),
+        scale_sd: scale.known ? Math.sqrt(scale.variance).toFixed(4) : 'unknown',
         scale_measurements: `${accepted}`,
         scale_outliers: `${outliers}`,
         scale_restarts: `${restarts}`,
-        odometry: this.#begun ? (odometry.isLost ? 'lost' : 'running') : 'resting: nobody listens',
+        ...(speed && { speeds_received: `${speed.received}` }),
+        odometry: isLost ? 'lost' : this.#topic.state,
         odometry_lost_frames: `${odometry.lost}`,
       },
     };

@@ -45,6 +45,12 @@ export const NAVIGATION_PARAMETERS = {
   },
   twist_topic: { value: '', text: "geometry_msgs/TwistStamped of the vehicle's speed, of scale_source velocity." },
   odometry_topic: { value: '', text: "nav_msgs/Odometry of the vehicle's speed, of scale_source velocity." },
+  least_speed: {
+    value: 0.2,
+    range: [0.01, 100],
+    live: true,
+    text: 'Slower than this, in m/s, the scale is not measured by the speed: the motion between two frames is too small to be told from noise.',
+  },
 } as const satisfies Record<string, ParameterSpec>;
 
 const NO_CAMERA_HEIGHT = 'parameter camera_height: is 0.0; scale_source camera_height needs it, in metres';
@@ -58,6 +64,7 @@ export interface NavigationParameters {
   readonly scaleSource: ScaleSource;
   readonly fixedScale: number;
   readonly cameraHeight: number;
+  readonly leastSpeed: number;
   readonly speedTopics: { readonly twist: string; readonly odometry: string };
 }
 
@@ -83,6 +90,8 @@ export function navigationParameters(node: RosNode): NavigationParameters {
     throw new ParameterError(NO_CAMERA_HEIGHT);
   if (stringParameter(node, 'odom_frame') === '')
     throw new ParameterError('parameter odom_frame: is empty; give the frame of the odometry, such as odom');
+  if (stringParameter(node, 'odom_frame') === stringParameter(node, 'base_frame'))
+    throw new ParameterError('parameter base_frame: is odom_frame; no frame moves in itself');
   return {
     get publishOdometry() {
       return booleanParameter(node, 'publish_odometry');
@@ -96,6 +105,9 @@ export function navigationParameters(node: RosNode): NavigationParameters {
     },
     get cameraHeight() {
       return numberParameter(node, 'camera_height');
+    },
+    get leastSpeed() {
+      return numberParameter(node, 'least_speed');
     },
     speedTopics,
   };

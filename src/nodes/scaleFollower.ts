@@ -2,8 +2,6 @@
 import { ScaleFilter, type Scale, type ScaleMeasurement } from '../odometry/scaleFilter';
 import type { NavigationParameters } from './navigationParameters';
 
-/** Slower than this, in m/s, a speed says little about the scale. */
-const LEAST_SPEED = 1;
 /** Seconds that make one measurement: ways and heights of single frames are off by a quarter, and their neighbours alike. */
 const BLOCK_SECONDS = 1;
 /** Share of a block's time in which something was measured. */
@@ -11,6 +9,8 @@ const LEAST_SHARE = 0.5;
 /** Relative standard deviation of a block's measurement. */
 const BLOCK_SPREAD = 0.2;
 const FIXED_SPREAD = 0.01;
+/** As scale_band of the adaptation: relative change of the unit from one model to the next. */
+const MODEL_SPREAD = 0.15;
 
 /** What a frame offers to measure the scale by. */
 export interface ScaleEvidence {
@@ -30,7 +30,10 @@ export class ScaleFollower {
   #block = emptyBlock();
 
   constructor(
-    private readonly parameters: Pick<NavigationParameters, 'scaleSource' | 'fixedScale' | 'cameraHeight'>,
+    private readonly parameters: Pick<
+      NavigationParameters,
+      'scaleSource' | 'fixedScale' | 'cameraHeight' | 'leastSpeed'
+    >,
     private readonly speed: { at(stamp: number): number | undefined } | undefined,
   ) {}
 
@@ -53,6 +56,12 @@ export class ScaleFollower {
     return this.#filter;
   }
 
+  /** Another model has another unit, within what the guard of an adaptation lets it: farther off, and its measurements are outliers that agree. */
+  modelChanged(): void {
+    this.#filter.loosen(MODEL_SPREAD);
+    this.#block = emptyBlock();
+  }
+
   add(evidence: ScaleEvidence): void {
     const { scaleSource } = this.parameters;
     if (scaleSource === 'none' || scaleSource === 'fixed') return;
@@ -65,7 +74,7 @@ export class ScaleFollower {
 
   #addSpeed({ stamp, way }: ScaleEvidence): void {
     const speed = this.speed?.at(stamp);
-    if (speed === undefined || speed < LEAST_SPEED || !way || !(way.length > 0)) return;
+    if (speed === undefined || speed < this.parameters.leastSpeed || !way || !(way.length > 0)) return;
     this.#block.metres += speed * way.seconds;
     this.#block.units += way.length;
     this.#block.measured += way.seconds;

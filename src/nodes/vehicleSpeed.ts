@@ -1,16 +1,20 @@
 /** The vehicle's speed at a camera frame's time, from a twist or an odometry topic. */
 import { stampSeconds } from './ros/cdr';
 import { readOdometryTwist, readTwistStamped } from './ros/messages';
+import { overriddenQos } from './ros/qosOverrides';
 import { qos, type RosNode } from './ros/rclnodejs';
 import type { ThrottledLog } from './ros/throttledLog';
+import type { OwnEnd } from './ros/topicFaults';
 
 /** Seconds from a frame to the nearest measurement, at most. */
-const NEAREST = 0.2;
+export const NEAREST = 0.2;
 const REMEMBERED = 200;
 
 export class VehicleSpeed {
   /** Measurements taken. */
   received = 0;
+  /** Where they come from. */
+  readonly subscriptions: OwnEnd[] = [];
   readonly #measured: { stamp: number; speed: number }[] = [];
 
   add(stamp: number, linear: ArrayLike<number>): void {
@@ -46,19 +50,16 @@ export function subscribeSpeed(
   for (const kind of ['twist', 'odometry'] as const) {
     if (topics[kind] === '') continue;
     const { type, read } = SOURCES[kind];
-    const subscription = node.createSubscription(
-      type,
-      topics[kind],
-      { qos: qos('best_effort', 10), isRaw: true },
-      (message) => {
-        try {
-          const { header, linear } = read(message);
-          speed.add(stampSeconds(header.stamp), linear);
-        } catch (error) {
-          log.warn(kind, `${subscription.topic}: message ignored: ${(error as Error).message}`);
-        }
-      },
-    );
+    const wanted = overriddenQos(node, 'subscription', topics[kind], qos('best_effort', 10));
+    const { topic } = node.createSubscription(type, topics[kind], { qos: wanted, isRaw: true }, (message) => {
+      try {
+        const { header, linear } = read(message);
+        speed.add(stampSeconds(header.stamp), linear);
+      } catch (error) {
+        log.warn(kind, `${topic}: message ignored: ${(error as Error).message}`);
+      }
+    });
+    speed.subscriptions.push({ topic, type, qos: wanted, what: 'speed' });
   }
   return speed;
 }

@@ -85,6 +85,8 @@ export class Odometry {
     rate: new Float64Array(6),
     covariance: diagonal(1e6, 1e6),
   };
+  /** The last rate that was known. */
+  #known: Float64Array = new Float64Array(6);
   #lostFor = 0;
 
   constructor(options: Partial<OdometryOptions> = {}) {
@@ -119,6 +121,7 @@ export class Odometry {
     if (!lower) return this.bridge(seconds);
     this.#lostFor = 0;
     this.#twist = rateOf(motion, seconds);
+    this.#known = this.#twist.rate;
     const kept = Math.exp(-seconds / this.#options.alikeFor);
     this.#pass(LENGTH, motion.length, kept);
     for (let i = REST; i < STATE; i++) this.#pass(i, 1, kept);
@@ -130,8 +133,15 @@ export class Odometry {
     const { bridged, unknownSpeed, unknownTurn } = this.#options;
     this.lost++;
     this.#lostFor += seconds;
-    const rate = this.#lostFor > bridged ? new Float64Array(6) : this.#twist.rate;
-    this.#twist = { rate, covariance: diagonal(unknownSpeed ** 2, unknownTurn ** 2) };
+    const known = this.#known;
+    const stands = this.#lostFor > bridged;
+    const rate = stands ? new Float64Array(6) : known;
+    // It may as well have gone on as it did.
+    const [speed, turn] = [Math.hypot(known[0], known[1], known[2]), Math.hypot(known[3], known[4], known[5])];
+    const covariance = stands
+      ? diagonal(unknownSpeed ** 2 + speed ** 2, unknownTurn ** 2 + turn ** 2)
+      : diagonal(unknownSpeed ** 2, unknownTurn ** 2);
+    this.#twist = { rate, covariance };
     // Deviations of one frame and the next are the same ones: the spread grows with the time, not with its root.
     const spread = this.#lostFor ** 2 - (this.#lostFor - seconds) ** 2;
     const { rotation } = this.#pose;

@@ -76,6 +76,11 @@ export class ScaleFilter {
     return { scale, variance: scale * scale * (this.#p + (this.#x - this.#shown) ** 2), known: true };
   }
 
+  /** The true scale may have changed by so much, relative. */
+  loosen(spread: number): void {
+    this.#p += spread * spread;
+  }
+
   #take(measured: ScaleMeasurement): void {
     const { gate, outliersToRestart } = this.#options;
     const innovation = measured.logScale - this.#x;

@@ -38,7 +38,10 @@ test('the scale is named by its source once it is known', () => {
 });
 
 test('an unknown motion has no number that looks like one', () => {
-  const { position, poseCovariance, scaleSource, quality } = unavailableEgoMotion(header, undefined);
+  const message = unavailableEgoMotion(header, undefined, metric);
+  const { position, poseCovariance, scaleSource, quality } = message;
   expect([...Array.from(position), scaleSource, quality]).toEqual([0, 0, 0, 0, 0]);
   for (let i = 0; i < 6; i++) expect(poseCovariance[7 * i]).toBeGreaterThanOrEqual(1e6);
+  // Its depth was multiplied by it all the same.
+  expect(message).toMatchObject({ scale: 1.4, scaleVariance: 0.01 });
 });

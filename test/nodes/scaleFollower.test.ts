@@ -25,7 +25,7 @@ function follow(
 }
 
 test('speed: the way by the speed over the way by the images, of a second each', () => {
-  const parameters = { scaleSource: 'velocity', fixedScale: 1, cameraHeight: 0 } as const;
+  const parameters = { scaleSource: 'velocity', fixedScale: 1, cameraHeight: 0, leastSpeed: 1 } as const;
   let speed: number | undefined = 15;
   const follower = new ScaleFollower(parameters, { at: () => speed });
   // Ways of single frames are off by a half, up and down.
@@ -51,7 +51,10 @@ test('speed: the way by the speed over the way by the images, of a second each',
 
 test('camera height: the known height over that above the ground in the map, whatever the unit of the map', () => {
   for (const height of [0.5, 0.003, 400]) {
-    const follower = new ScaleFollower({ scaleSource: 'camera_height', fixedScale: 1, cameraHeight: 1.5 }, undefined);
+    const follower = new ScaleFollower(
+      { scaleSource: 'camera_height', fixedScale: 1, cameraHeight: 1.5, leastSpeed: 1 },
+      undefined,
+    );
     follow(follower, 80, () => ({ groundHeight: fitGroundPlane(road(height), intrinsics)?.height }));
     expect(follower.scale.known).toBe(true);
     expect((follower.scale.scale * height) / 1.5).toBeCloseTo(1, 2);
@@ -59,13 +62,13 @@ test('camera height: the known height over that above the ground in the map, wha
 });
 
 test('fixed: known at once, and live; none: never', () => {
-  const parameters = { scaleSource: 'fixed' as const, fixedScale: 1.7, cameraHeight: 0 };
+  const parameters = { scaleSource: 'fixed' as const, fixedScale: 1.7, cameraHeight: 0, leastSpeed: 1 };
   const follower = new ScaleFollower(parameters, undefined);
   expect(follower.scale).toMatchObject({ scale: 1.7, known: true });
   expect(follower.scale.variance).toBeGreaterThan(0);
   parameters.fixedScale = 2;
   expect(follower.scale.scale).toBe(2);
-  const none = new ScaleFollower({ scaleSource: 'none', fixedScale: 1.7, cameraHeight: 0 }, undefined);
+  const none = new ScaleFollower({ scaleSource: 'none', fixedScale: 1.7, cameraHeight: 0, leastSpeed: 1 }, undefined);
   follow(none, 30, () => ({ groundHeight: 0.5 }));
   expect(none.scale).toEqual({ scale: 1, variance: Infinity, known: false });
 });

@@ -136,3 +136,19 @@ test('what is lost is bridged, the covariance grows faster, and after a second i
   expect(odometry.lost).toBe(31);
   expect(odometry.pose.translation[2]).toBeCloseTo(before.translation[2] + 1);
 });
+
+test('what is lost may have gone on as it did, or braked as hard as it can: both within three standard deviations', () => {
+  const odometry = new Odometry();
+  const fast: Motion = { vector: [0, 0, 3, 0, 0, 0], ...alone }; // 30 m/s
+  odometry.add(fast, FRAME);
+  const from = odometry.pose.translation[2];
+  for (let i = 1; i <= 300; i++) {
+    odometry.bridge(FRAME);
+    const braked = Math.min(i * FRAME, 3); // at 10 m/s^2
+    const spread = Math.sqrt(odometry.covariance[14]);
+    for (const way of [3 * i, 30 * braked - 5 * braked ** 2])
+      expect(Math.abs(from + way - odometry.pose.translation[2])).toBeLessThan(3 * spread);
+    for (const speed of [30, 30 - 10 * braked])
+      expect(Math.abs(speed - odometry.twist.rate[2])).toBeLessThan(3 * Math.sqrt(odometry.twist.covariance[14]));
+  }
+});

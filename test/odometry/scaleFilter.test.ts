@@ -50,3 +50,13 @@ test('without measurements the variance grows, and what is no number is no measu
   for (let i = 0; i < 100; i++) filter.next(FRAME, { logScale: NaN, variance: 0.01 });
   expect(filter.next(FRAME).variance).toBeGreaterThan(before + 4 * 0.02 ** 2 * 9);
 });
+
+test('what may have changed with the model is measured anew, and its variance covers it meanwhile', () => {
+  const filter = new ScaleFilter();
+  drive(filter, 300, 2);
+  const before = filter.next(FRAME);
+  filter.loosen(0.15);
+  const after = filter.next(FRAME);
+  expect(after.scale).toBeCloseTo(before.scale, 6);
+  expect(Math.sqrt(after.variance) / after.scale).toBeGreaterThan(0.15);
+});

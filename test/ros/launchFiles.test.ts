@@ -215,6 +215,9 @@ describe('camera.launch.py, several cameras', () => {
         ],
       });
     }
+    // One owner of odom -> base_link, whatever params_file says.
+    expect(launched.nodes[0].parameters).not.toHaveProperty('publish_tf');
+    expect(launched.nodes[1].parameters.publish_tf).toBe(false);
     const many = launch(FILE, ['cameras:=a,b,c', 'threads:=2', 'image:=cam/image', 'camera_info:=cam/info']);
     expect(many.nodes.map(({ namespace, parameters }) => [namespace, parameters.threads])).toEqual([
       ['a', 1],

@@ -347,6 +347,9 @@ class Peer(Operations):
     def subscribers(self, command):
         return {'count': self.node.count_subscribers(command['topic'])}
 
+    def publisher_count(self, command):
+        return {'count': self.node.count_publishers(command['topic'])}
+
     def image_stream(self, command):
         """
         `count` images at `rate` per second, stamped by their place in the stream; answers at its end with the stamps. On a machine too busy for the rate

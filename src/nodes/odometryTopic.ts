@@ -1,0 +1,141 @@
+/** ~/odometry, and odom -> base on /tf: when it begins and rests, which frames it may be given, and why it is silent. */
+import type { Se3 } from '../geometry/se3';
+import { odometryOfChild } from '../odometry/childFrame';
+import type { Odometry } from '../odometry/odometry';
+import type { MotionEstimate } from '../odometry/visualOdometry';
+import { secondsBetween } from './egoMotionMessage';
+import type { MovedFrame } from './navigation';
+import type { NavigationParameters } from './navigationParameters';
+import type { CdrWriter, Header } from './ros/cdr';
+import { writeOdometry } from './ros/odometryMessage';
+import type { Publisher } from './ros/rclnodejs';
+import type { ThrottledLog } from './ros/throttledLog';
+import { writeTransform } from './ros/transforms';
+import type { TransformOwners } from './transformOwners';
+
+/** What a clock that went backwards, or stood, counts for. */
+const JUMP_SECONDS = 0.5;
+/** A pause counts for this at most: a clock that was set is none of years. */
+const LONGEST_PAUSE_SECONDS = 60;
+/** Nobody has listened for so long: the odometry rests, and with it the network's half that computes the motion. */
+const IDLE_MILLISECONDS = 10_000;
+
+export interface OdometryTopicOptions {
+  readonly parameters: NavigationParameters;
+  readonly publishers: { readonly odometry: Publisher; readonly tf: Publisher | undefined };
+  /** Pose of a frame in another; undefined while /tf and /tf_static do not connect them. */
+  readonly findTransform: (frame: string, within: string) => Se3 | undefined;
+  readonly owners: TransformOwners | undefined;
+  readonly log: ThrottledLog;
+}
+
+export class OdometryTopic {
+  readonly #options: OdometryTopicOptions;
+  #begun = false;
+  /** When somebody last wanted the odometry, by the process's clock. */
+  #wantedMs = -Infinity;
+  /** The newest frame, and the one up to which the motions are chained; a later one is reached by a bridge. */
+  #last: Header | undefined;
+  #chained: Header | undefined;
+  /** Of the frame it belongs to. */
+  #mount: { readonly frameId: string; readonly pose: Se3 } | undefined;
+  /** Why nothing is published; empty where something is. */
+  #silence = '';
+
+  constructor(options: OdometryTopicOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the next frame's motion is needed. */
+  get wantsMotion(): boolean {
+    const { parameters, publishers } = this.#options;
+    const wanted = parameters.publishTf || (parameters.publishOdometry && publishers.odometry.subscriptionCount > 0);
+    const now = performance.now();
+    if (wanted) this.#wantedMs = now;
+    this.#begun = wanted || (this.#begun && now - this.#wantedMs < IDLE_MILLISECONDS);
+    return this.#begun;
+  }
+
+  /** What is wrong with it; empty where nothing is. */
+  get fault(): string {
+    const owner = this.#options.owners?.fault ?? '';
+    return this.#begun ? this.#silence || owner : '';
+  }
+
+  get state(): 'resting: nobody listens' | 'silent' | 'running' {
+    if (!this.#begun) return 'resting: nobody listens';
+    return this.#silence ? 'silent' : 'running';
+  }
+
+  /** Every frame, in order. */
+  follow(frame: MovedFrame, estimate: MotionEstimate | undefined, odometry: Odometry, cdr: CdrWriter): void {
+    const { header, scale } = frame;
+    const { parameters, log } = this.#options;
+    const sinceLast = this.#last ? secondsBetween(this.#last.stamp, header.stamp) : 1;
+    this.#last = header;
+    if (!this.#begun) return;
+    // One absurd stamp would have tf2 throw away its history and refuse what comes after: such a frame waits until the next one's stamp follows it.
+    if (!(sinceLast > 0 && sinceLast <= LONGEST_PAUSE_SECONDS)) {
+      log.warn(
+        'odometry stamp',
+        `the stamp of a frame is ${sinceLast.toFixed(3)} s after that before: no odometry for it`,
+      );
+      return;
+    }
+    // A way in an unknown unit under the name of metres would stay in the pose for good.
+    if (parameters.scaleSource !== 'none' && !scale.known) {
+      this.#silence = 'waits for the metric scale';
+      return;
+    }
+    this.#chain(frame, estimate, odometry);
+    this.#silence = this.#publish(header, odometry, cdr);
+    if (this.#silence) log.warn('odometry silent', `no odometry: ${this.#silence}`);
+  }
+
+  /** A frame's motion onto those before; what lies between without a motion is bridged. */
+  #chain({ header, previousStamp }: MovedFrame, estimate: MotionEstimate | undefined, odometry: Odometry): void {
+    const reached = this.#chained?.stamp;
+    this.#chained = header;
+    const from = estimate && previousStamp ? previousStamp : header.stamp;
+    const passed = reached ? secondsBetween(reached, from) : 0;
+    if (passed !== 0) {
+      odometry.bridge(passed > 0 ? Math.min(passed, LONGEST_PAUSE_SECONDS) : JUMP_SECONDS);
+      this.#options.log.warn(
+        'odometry',
+        'the motion of a frame is not known: the odometry goes on with the last one, and its covariance grows',
+      );
+    }
+    if (estimate && previousStamp) odometry.add(estimate, secondsBetween(previousStamp, header.stamp));
+  }
+
+  /** @returns why nothing was published; empty where something was */
+  #publish(header: Header, odometry: Odometry, cdr: CdrWriter): string {
+    const { parameters, publishers, owners } = this.#options;
+    const child = parameters.baseFrame || header.frameId;
+    if (child === '') return 'images have no frame_id and base_frame is empty: what moves has no name';
+    const mount = child === header.frameId ? undefined : this.#mountOf(header.frameId, child);
+    if (child !== header.frameId && !mount) {
+      return `no transform from ${child} to ${header.frameId} on /tf_static or /tf`;
+    }
+    const { pose, covariance, rate, rateCovariance } = odometryOfChild(odometry, mount);
+    const world = { stamp: header.stamp, frameId: parameters.odomFrame };
+    if (publishers.odometry.subscriptionCount > 0 && parameters.publishOdometry) {
+      const message = { header: world, child, pose, covariance, rate, rateCovariance };
+      publishers.odometry.publish(writeOdometry(cdr.start(), message).take());
+    }
+    if (publishers.tf) {
+      owners?.sent(world, child);
+      publishers.tf.publish(writeTransform(cdr.start(), { header: world, child, pose }).take());
+    }
+    return '';
+  }
+
+  /** Looked up once for a frame: a camera that turns on its mount would move the base. */
+  #mountOf(frameId: string, child: string): Se3 | undefined {
+    if (this.#mount?.frameId !== frameId) {
+      const pose = this.#options.findTransform(frameId, child);
+      this.#mount = pose && { frameId, pose };
+    }
+    return this.#mount?.pose;
+  }
+}
