@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'puppeteer-core';
 import sharp from 'sharp';
-import { findBrowser, openBrowser } from '../../bench/headlessBrowser';
 import { magma } from '../../src/media/pictures';
+import { BROWSER_TEST_MS, inBrowser, startBrowser } from '../support/browser';
 import { DashboardRig, DEPTH, eventually, WAIT_MS } from '../support/dashboard';
 import { HEIGHT, IMAGE, INFO, picture, WIDTH } from '../support/depthNode';
-import { floats, PATIENCE, Peer, type PeerMessage } from '../support/ros';
+import { floats, Peer, type PeerMessage } from '../support/ros';
 
-const TEST_MS = 180_000 * PATIENCE;
 const PANELS = ['camera', 'depth', 'gradient', 'confidence', 'trajectory', 'cloud', 'performance'];
 const POINTS = '/depth_node/points';
 const STATUS = '/adaptation_node/status';
@@ -36,15 +35,8 @@ let browser: Browser | undefined;
 let page: Page;
 /** Whatever the page complains of, and whatever it asks other machines for. */
 const complaints: string[] = [];
-let reason = '';
 
 beforeAll(async () => {
-  const found = await findBrowser();
-  if ('missing' in found) {
-    reason = found.missing;
-    process.stderr.write(`dashboardPage: skipped: ${reason}\n`);
-    return;
-  }
   await rig.startDashboard([
     `${IMAGE}=Image:pub`,
     `${INFO}=CameraInfo:pub`,
@@ -53,7 +45,7 @@ beforeAll(async () => {
     '/diagnostics=DiagnosticArray:sub',
   ]);
   adaptation = new Peer([`${STATUS}=AdaptationStatus:latched_pub`], { ...process.env, ROS_DOMAIN_ID: rig.domain });
-  browser = await openBrowser(found, SIZE);
+  browser = await startBrowser(SIZE);
   page = await browser.newPage();
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -63,7 +55,7 @@ beforeAll(async () => {
     if (!request.url().startsWith(rig.url) && !/^(data|blob):/.test(request.url())) complaints.push(request.url());
   });
   await page.goto(rig.url);
-}, TEST_MS);
+}, BROWSER_TEST_MS);
 
 afterAll(async () => {
   await browser?.close();
@@ -71,17 +63,6 @@ afterAll(async () => {
   await rig.stop();
   rmSync(downloads, { recursive: true });
 });
-
-/** Where there is no browser the reason is printed, and nothing is claimed. */
-function inBrowser(name: string, run: () => Promise<void>): void {
-  test(
-    name,
-    async () => {
-      if (reason === '') await run();
-    },
-    TEST_MS,
-  );
-}
 
 const text = (selector: string): Promise<string> => page.$eval(selector, (element) => element.textContent ?? '');
 const look = <T>(read: (state: PageState) => T): Promise<T> =>
