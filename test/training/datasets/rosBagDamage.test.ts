@@ -1,9 +1,11 @@
 /** A damaged bag as a recording: what is read of it, and what is said. */
-import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openRecording } from '../../../src/training/datasets/openRecording';
+import { prepare } from '../../../src/training/datasets/prepare';
 import { openRosBag } from '../../../src/training/datasets/rosBag';
-import { twistMessage } from '../../support/bagWriter';
+import { damageSqliteMessage, twistMessage } from '../../support/bagWriter';
 import { bagsIn, framesOf, image, info } from '../../support/smallBags';
 
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-rosbag-'));
@@ -25,6 +27,24 @@ describe('damage', () => {
       expect(warnings[0]).toContain(path);
       expect(warnings[0]).toContain(`going on with the ${read.length} images before it`);
     }
+  });
+
+  test('of one message that was compressed by itself: named, or left out where that is allowed', async () => {
+    const path = join(folder, 'messages.db3');
+    copyFileSync(join(__dirname, '../../fixtures/bags/sqlite3_message_zstd/sqlite3_message_zstd.db3'), path);
+    damageSqliteMessage(path, '/rgb8/image_raw', 1, 'inside');
+    damageSqliteMessage(path, '/front/camera_info', 0, 'beginning'); // the next one says the same
+    const open = () => openRecording(`${path}#image=/rgb8/image_raw,camera_info=/front/camera_info`);
+    const options = { width: 16, height: 12, progress: false };
+    await expect(prepare(await open(), join(folder, 'prepared'), options)).rejects.toThrow(
+      /messages\.db3: message 2 of those asked for, on \/rgb8\/image_raw, is damaged.*--max-unreadable 1/,
+    );
+    const said = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    const drive = await prepare(await open(), join(folder, 'prepared'), { ...options, maxUnreadable: 1 });
+    expect(said.mock.calls.flat()).toEqual([expect.stringMatching(/left out: .*messages\.db3: message 2 /)]);
+    said.mockRestore();
+    expect(drive.count).toBe(3);
+    drive.close();
   });
 
   const faults: [string, object, RegExp][] = [
