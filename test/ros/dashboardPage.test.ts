@@ -95,7 +95,7 @@ inBrowser('names the topics it waits for while nothing is published', async () =
   await shows('#connection', /^live$/);
   await shows('#camera .waiting', new RegExp(`^waiting for ${IMAGE}: `));
   await shows('#depth .waiting', /^waiting for \/depth_node\/depth: /);
-  await shows('#adaptation .waiting', /^no adaptation_node has been heard$/);
+  await shows('#adaptation .waiting', /^no adaptation_node has been heard; /);
 });
 
 inBrowser('every panel shows a picture that changes', async () => {
@@ -190,7 +190,7 @@ inBrowser('the figures are those of /diagnostics, with their units', async () =>
 inBrowser('says which topics have fallen silent', async () => {
   await shows('#camera .waiting', new RegExp(`^silent ${IMAGE}: nothing comes$`));
   await shows('#depth .waiting', /^silent \/depth_node\/depth: nothing comes$/);
-  await shows('#diagnostics', /\/depth_node: Inference: no images arrive/);
+  await shows('#diagnostics', /(?<!: )Inference: no images arrive/);
 });
 
 inBrowser('shows what the adaptation is at, against the frozen model', async () => {
@@ -231,6 +231,25 @@ inBrowser('colours the maps as asked, magma as the pictures of the demo', async 
     },
     () => 'the depth in grey',
   );
+  // The only colour among points in grey: the outline of the camera they are seen from.
+  await page.select('#cloudColour', 'depth');
+  await eventually(
+    async () =>
+      (await page.evaluate(`(() => {
+        globalThis.dashboard.drawCloud();
+        const source = document.querySelector('#cloud .stage canvas');
+        const copy = document.createElement('canvas');
+        [copy.width, copy.height] = [source.width, source.height];
+        const context = copy.getContext('2d');
+        context.drawImage(source, 0, 0);
+        const { data } = context.getImageData(0, 0, copy.width, copy.height);
+        let count = 0;
+        for (let i = 0; i < data.length; i += 4) if (data[i + 1] - data[i] > 60) count++;
+        return count > 50;
+      })()`)) as boolean,
+    () => 'the outline of the camera',
+  );
+  await page.select('#cloudColour', 'camera');
   await page.select('#colours', 'turbo');
   await eventually(
     async () => {
