@@ -52,7 +52,7 @@ async function measureAll(options: DashboardOptions): Promise<DashboardReport> {
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, 101)}`;
   const machine = describeMachine(log);
   const { model, threads, width, height, rate, rounds, seconds, maxRate } = options;
-  const found = await findBrowser();
+  const found = findBrowser();
   const browser = 'missing' in found ? undefined : found;
   const lookers = LOOKERS.filter((looker) => looker !== 'browser' || browser);
 

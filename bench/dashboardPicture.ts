@@ -27,7 +27,7 @@ interface PictureOptions {
 }
 
 async function takePicture(file: string, options: PictureOptions): Promise<void> {
-  const found = await findBrowser();
+  const found = findBrowser();
   if ('missing' in found) throw new Error(found.missing);
   process.env.ROS_DOMAIN_ID ||= `${randomInt(1, 101)}`;
   onEnd(stopAllNodes);

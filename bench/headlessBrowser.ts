@@ -1,8 +1,7 @@
 /** A Chromium without a window, for the tests and pictures of the dashboard's page: the machine's own, else the one of an npm package. */
-import { execFile } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { launch, type Browser } from 'puppeteer-core';
 import { packageRoot } from '../src/paths';
 
@@ -21,17 +20,21 @@ export interface FoundBrowser {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** The program that DEPTHGRAD_BROWSER names, one of the PATH, or that of @sparticuz/chromium; else why there is none. */
-export async function findBrowser(): Promise<FoundBrowser | { readonly missing: string }> {
+/**
+ * The program that DEPTHGRAD_BROWSER names, else one of the PATH, else that of @sparticuz/chromium; or why there is none. At once, since tests are chosen
+ * while their file is read.
+ */
+export function findBrowser(): FoundBrowser | { readonly missing: string } {
   const named = process.env.DEPTHGRAD_BROWSER;
+  if (named && !existsSync(named)) return { missing: `DEPTHGRAD_BROWSER: no file ${named}` };
   const folders = (process.env.PATH ?? '').split(delimiter);
   const installed = folders.flatMap((folder) => NAMES.map((name) => join(folder, name)));
   const path = [...(named ? [named] : []), ...installed].find((file) => existsSync(file));
   let missing = 'no Chromium in PATH';
   try {
-    for (const found of path === undefined ? await unpackBrowser() : [{ path, environment: process.env }]) {
+    for (const found of path === undefined ? unpackBrowser() : [{ path, environment: process.env }]) {
       try {
-        await promisify(execFile)(found.path, ['--version'], { env: found.environment });
+        execFileSync(found.path, ['--version'], { env: found.environment, stdio: 'pipe' });
         return found;
       } catch (error) {
         missing = `${found.path} does not start: ${(error as Error).message.trim().split('\n').at(-1)}`;
@@ -60,11 +63,11 @@ export async function openBrowser(
  * The package unpacks itself, into the temporary folder. A bare machine has no libnss3; the package has one, which it takes out of its archive where it
  * believes to be in Amazon's cloud. Once as the machine is, once with that.
  */
-async function unpackBrowser(): Promise<FoundBrowser[]> {
+function unpackBrowser(): FoundBrowser[] {
   const script =
     "import('@sparticuz/chromium').then(async ({ default: chromium }) => process.stdout.write(await chromium.executablePath()))";
   const env = { ...process.env, AWS_LAMBDA_JS_RUNTIME: 'nodejs20.x' };
-  const { stdout: path } = await promisify(execFile)(process.execPath, ['-e', script], { cwd: packageRoot(), env });
+  const path = execFileSync(process.execPath, ['-e', script], { cwd: packageRoot(), env, stdio: 'pipe' }).toString();
   const libraries = join(dirname(path), 'al2023', 'lib');
   return [process.env.LD_LIBRARY_PATH, libraries].map((LD_LIBRARY_PATH) => ({
     path,

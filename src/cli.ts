@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-import './training/recipeThreads';
+/**
+ * The depthgrad command. Only what a command's own action imports is heavy (TensorFlow is 300 MB), so that each loads what it needs, and --help nothing.
+ */
 import { Command } from 'commander';
 import { registerAdapt } from './adaptation/adaptCommand';
 import { registerRecord } from './nodes/recordCommand';
 import { registerExport } from './training/exportCommand';
-import { registerEvaluate } from './training/evaluation';
+import { registerEvaluate } from './training/evaluation/command';
 import { registerPrepare } from './training/prepareCommand';
 import { registerRecipes } from './training/recipesCommand';
 import { registerReport } from './training/report/reportCommand';

@@ -15,7 +15,9 @@ function entry(name, value) {
 
 /** @param {any} status AdaptationStatus, its state by name @param {string} name of the node */
 export function showLearner(status, name) {
-  document.querySelector('#adaptation .waiting').textContent = status ? '' : `no ${name} has been heard`;
+  document.querySelector('#adaptation .waiting').textContent = status
+    ? ''
+    : `no ${name} has been heard; it is optional: adaptation:=true at the launch, --adapt for the demo`;
   document.querySelector('#adaptation .note').textContent = status
     ? `${status.state}${status.reason ? `: ${status.reason}` : ''}${status.stale ? ' (silent)' : ''}`
     : '';

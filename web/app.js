@@ -79,6 +79,7 @@ async function drawArrived() {
       try {
         await draw[view](frame);
         latest[view].arrivedMs = performance.now();
+        if (panels[view]?.waiting.textContent) showWaiting(); // not behind the words until the next numbers come
         frames++;
       } catch (error) {
         console.error(view, error);
@@ -123,10 +124,15 @@ const draw = {
 
 function paintCamera() {
   const { canvas } = panels.camera;
-  const { bitmap } = latest.camera;
+  const { bitmap, header } = latest.camera;
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
-  canvas.getContext('2d').drawImage(bitmap, 0, 0);
+  const context = canvas.getContext('2d');
+  context.drawImage(bitmap, 0, 0);
+  // What the network does not see, such as the own hood.
+  const seen = Math.round((bitmap.height * header.rows) / header.height);
+  context.fillStyle = 'rgb(5 8 11 / 60%)';
+  context.fillRect(0, seen, bitmap.width, bitmap.height - seen);
 }
 
 /** A map in the shape of what the camera saw: networks have a shape of their own. */
@@ -216,8 +222,9 @@ function showWaiting() {
   if (cloud) panels.cloud.waiting.textContent = latest.cloud ? '' : waitingText(latest.depth, state.topics?.depth);
 }
 
-function describe(name, { width, height, encoding, units }, topic) {
-  return `${topic?.topic ?? name}, ${width}x${height} ${encoding}${units ? `, ${units}` : ''}`;
+function describe(name, { width, height, encoding, units, rows }, topic) {
+  const seen = rows < height ? `; the network sees ${rows} rows` : '';
+  return `${topic?.topic ?? name}, ${width}x${height} ${encoding}${units ? `, ${units}` : ''}${seen}`;
 }
 
 function waitingText(shown, topic) {

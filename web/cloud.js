@@ -4,7 +4,7 @@ import { OrbitControls } from 'three/addons/controls/OrbitControls.js';
 
 const POINT_PIXELS = 2.5;
 /** Over the camera's left shoulder, in the depth map's unit: a road scene of a car's size. */
-const START = { position: [-4.5, 4, 1.5], target: [-0.5, 1.2, -12] };
+const START = { position: [-3.8, 3.2, 5], target: [-0.4, -0.2, -12] };
 const FRUSTUM_DEPTH = 1.5;
 const FRUSTUM_COLOUR = 0x2dd4bf;
 
@@ -25,7 +25,9 @@ export class Cloud {
     this.#renderer.setClearColor(0x05080b);
     const material = new THREE.PointsMaterial({ size: POINT_PIXELS, sizeAttenuation: false, vertexColors: true });
     const points = new THREE.Points(this.#geometry, material);
+    // Bounds of what is there at the first picture would hide what comes later.
     points.frustumCulled = false;
+    this.#frustum.frustumCulled = false;
     this.#scene.add(points, this.#frustum);
     this.#controls = new OrbitControls(this.#eye, canvas);
     this.#controls.addEventListener('change', () => this.#render());

@@ -30,8 +30,13 @@ export class Figures {
     }
     const { model_name: name, model_version: version, execution_provider: provider } = inference?.values ?? {};
     document.querySelector('#model').textContent = name ? `${name} ${version} (${provider})` : '–';
-    document.querySelector('#scale').textContent = scaleText(scale);
-    document.querySelector('#diagnostics').replaceChildren(...diagnostics.map(statusItem));
+    const shownScale = document.querySelector('#scale');
+    shownScale.textContent = scaleText(scale);
+    shownScale.title = isMetric(scale)
+      ? ''
+      : 'One moving camera does not tell metres: distances are in the model’s own units. depth_node’s parameter scale_source says where metres come from.';
+    const own = inferenceName.slice(0, inferenceName.lastIndexOf(': ') + 2);
+    document.querySelector('#diagnostics').replaceChildren(...diagnostics.map((status) => statusItem(status, own)));
     this.#panel.waiting.textContent = inference ? '' : `waiting for "${inferenceName}" on /diagnostics`;
     if (inference) this.#remember(inference);
   }
@@ -76,11 +81,13 @@ export class Figures {
   }
 }
 
-function statusItem({ name, level, message, stale }) {
+/** Without the name of depth_node, and of others without their namespace: what is said is to fit in. @param {string} own depth_node's name and a colon */
+function statusItem({ name, level, message, stale }, own) {
   const item = document.createElement('li');
   item.dataset.level = `${stale ? 3 : level}`;
-  item.textContent = `${name}: ${stale ? 'silent; last: ' : ''}${message}`;
-  item.title = item.textContent;
+  const said = `: ${stale ? 'silent; last: ' : ''}${message}`;
+  item.textContent = (name.startsWith(own) ? name.slice(own.length) : name.replace(/^.*\/(?=\w+: )/, '')) + said;
+  item.title = name + said;
   return item;
 }
 

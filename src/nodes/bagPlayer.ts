@@ -44,15 +44,20 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
     publishers.get(topic)!.publish(Buffer.from(cdr.buffer as ArrayBuffer, cdr.byteOffset, cdr.byteLength));
 
   let published = 0;
+  let unreadable = 0;
+  const onUnreadable = (error: Error & { path: string }): void => {
+    unreadable++;
+    log.warnOnce(`messages of ${error.path}`, `${error.message}; it is left out, and so are others like it`);
+  };
   do {
     const before = published;
     const latched = startSeconds > 0 ? topics.filter(isLatched).map(({ name }) => name) : [];
-    for await (const message of bag.messages(latched, { beforeNs: fromNs, onDamage })) {
+    for await (const message of bag.messages(latched, { beforeNs: fromNs, onDamage, onUnreadable })) {
       if (!isEnding() && publishers.has(message.topic)) publish(message);
     }
     const pacer = new Pacer(rate, startSeconds);
     clock?.follow(() => originNs + nanoseconds(pacer.position()));
-    for await (const message of bag.messages([...publishers.keys()], { fromNs, onDamage })) {
+    for await (const message of bag.messages([...publishers.keys()], { fromNs, onDamage, onUnreadable })) {
       if (isEnding()) break;
       await pacer.until(Number(message.receivedNs - originNs) / 1e9);
       if (isEnding()) break;
@@ -63,7 +68,7 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
       throw new ParameterError(`${source}: no message from start ${startSeconds} s on`);
   } while (loop && !isEnding());
   clock?.stop();
-  return `${published} messages`;
+  return `${published} messages${unreadable > 0 ? `, ${unreadable} damaged ones left out` : ''}`;
 }
 
 const nanoseconds = (seconds: number): bigint => BigInt(Math.round(seconds * 1e9));

@@ -1,4 +1,4 @@
-import { IMAGE_PARAMETERS } from './imageParameters';
+import { IMAGE_PARAMETERS, type ImageTransport } from './imageParameters';
 import { declareParameters, numberParameter, stringParameter, type ParameterSpec } from './ros/parameters';
 import type { Reliability, RosNode } from './ros/rclnodejs';
 
@@ -36,6 +36,7 @@ export const DASHBOARD_PARAMETERS = {
     range: [0, 100_000],
     text: "Rows of the camera's image that depth_node sees, as its image_rows; 0 is all of them.",
   },
+  image_transport: IMAGE_PARAMETERS.image_transport,
   image_reliability: IMAGE_PARAMETERS.image_reliability,
   max_rate: {
     value: 10,
@@ -69,6 +70,7 @@ export interface DashboardParameters {
   readonly depthNode: string;
   readonly adaptationNode: string;
   readonly imageRows: number;
+  readonly imageTransport: ImageTransport;
   readonly imageReliability: Reliability;
   readonly niceness: number;
   /** As of now. */
@@ -88,6 +90,7 @@ export function declareDashboardParameters(node: RosNode): DashboardParameters {
     depthNode: stringParameter(node, 'depth_node'),
     adaptationNode: stringParameter(node, 'adaptation_node'),
     imageRows: numberParameter(node, 'image_rows'),
+    imageTransport: stringParameter(node, 'image_transport') as ImageTransport,
     imageReliability: stringParameter(node, 'image_reliability') as Reliability,
     niceness: numberParameter(node, 'niceness'),
     get maxRate() {

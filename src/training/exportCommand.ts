@@ -1,16 +1,6 @@
-/** `depthgrad export RUN`: the averaged weights of a training run as the ONNX graph the nodes run. */
+/** `depthgrad export RUN`. */
 import type { Command } from 'commander';
-import { cropIntrinsics, scaleIntrinsics } from '../geometry/camera';
-import { exportOnnx } from '../model/onnx/exportOnnx';
-import { readRunCamera } from './runCamera';
-import { openRun } from './trainedRun';
-
-interface ExportFlags {
-  out: string;
-  name?: string;
-  modelVersion?: string;
-  best?: boolean;
-}
+import type { ExportFlags } from './exportRun';
 
 export function registerExport(program: Command): void {
   program
@@ -22,28 +12,7 @@ export function registerExport(program: Command): void {
     .option('--model-version <text>', 'model version in the metadata (default: the step count)')
     .option('--best', 'the checkpoint with the lowest validation figure (default: the last one)')
     .action(async (run: string, flags: ExportFlags) => {
-      const { recipe, network, position } = openRun(run, flags.best);
-      const { kind, height, width } = recipe.network;
-      if (!network.graph)
-        throw new Error(
-          `${run} trained a network "${kind}", which has no ONNX form: its adapter in src/training/networks has no graph. ` +
-            `For its figures: npx depthgrad evaluate --run ${run} --dataset DIR`,
-        );
-      const encoder = 'encoder' in recipe.network ? recipe.network.encoder : undefined;
-      const form = [encoder, `${height}x${width}`].filter((part) => part !== undefined);
-      const camera = await readRunCamera(recipe, run);
-      const { width: cameraWidth, height: cameraHeight } = camera.intrinsics;
-      const used = cropIntrinsics(camera.intrinsics, 0, 0, cameraWidth, camera.usableRows ?? cameraHeight);
-      const { fx, fy, cx, cy } = scaleIntrinsics(used, width, height);
-      const sha256 = exportOnnx(network.graph, flags.out, {
-        name: flags.name ?? [recipe.name, ...form].join('-'),
-        version: flags.modelVersion ?? `step${position.step}`,
-        network: kind === 'depthgrad' ? undefined : kind,
-        encoder,
-        height,
-        width,
-        intrinsics: { fx, fy, cx, cy },
-      });
-      console.log(`${flags.out}: step ${position.step}, ${form.join(' ')}, sha256 ${sha256}`);
+      const { exportRun } = await import('./exportRun.js');
+      await exportRun(run, flags);
     });
 }

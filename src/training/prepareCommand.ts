@@ -1,8 +1,6 @@
 /** `depthgrad prepare PATH...`: recordings of any layout into the cache, as training reads them. */
 import type { Command } from 'commander';
 import { preparedFolder, resolveFile } from '../paths';
-import { openRecording } from './datasets/openRecording';
-import { prepare } from './datasets/prepare';
 import type { PreparedDrive } from './datasets/prepared';
 import { count, positiveInteger, SAMPLE_CAMERA, SAMPLE_DRIVES } from './flags';
 
@@ -43,6 +41,8 @@ export function registerPrepare(program: Command): void {
     .option('--height <pixels>', 'of the frames written (default: keeps the pixels’ shape)', positiveInteger)
     .option('--max-unreadable <n>', 'frames that cannot be read, named and left out before it gives up', count, 0)
     .action(async (paths: string[], { camera, ...options }: PrepareFlags) => {
+      const { openRecording } = await import('./datasets/openRecording.js');
+      const { prepare } = await import('./datasets/prepare.js');
       for (const path of paths) {
         const recording = await openRecording(resolveFile(path), { cameraFile: resolveFile(camera) });
         const drive = await prepare(recording, preparedFolder(), options);

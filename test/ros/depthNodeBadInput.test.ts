@@ -182,6 +182,13 @@ const parameters: [string, string, RegExp][] = [
   ['execution_provider', 'tpu', /is "tpu", must be one of cpu, cuda, webgpu/],
   ['image_transport', 'theora', /is "theora", must be one of raw, compressed/],
   ['depth_encoding', '64FC1', /is "64FC1", must be one of 32FC1, 16UC1/],
+  [
+    'rectify',
+    'off',
+    /parameter rectify: must be a string, one of auto, never \(what YAML takes .* needs quotes: "'off'"\)/,
+  ],
+  ['depth_encoding', '16', /parameter depth_encoding: must be a string, one of 32FC1, 16UC1 \(/],
+  ['base_frame', '007', /parameter base_frame: must be a string \(what YAML takes/],
   ['depth_size', 'huge', /is "huge", must be one of network, camera/],
   ['image_reliability', 'sometimes', /is "sometimes", must be one of best_effort, reliable/],
 ];

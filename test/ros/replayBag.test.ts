@@ -3,9 +3,9 @@ import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { filledUp, readByRosbags, writeByRosbags, type BagRow } from '../support/bagReaders';
-import { makeBagFolder, twistMessage, cdr, writeMcap } from '../support/bagWriter';
+import { cdr, damageSqliteMessage, makeBagFolder, twistMessage, writeMcap } from '../support/bagWriter';
 import { Program } from '../support/program';
-import { NodeProcess, PATIENCE, Peer, rosEnvironment, type PeerMessage } from '../support/ros';
+import { NodeProcess, PATIENCE, Peer, ROOT, rosEnvironment, type PeerMessage } from '../support/ros';
 import { tinyModel } from '../support/tinyModel';
 
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-replay-bag-'));
@@ -184,6 +184,21 @@ describe('cut off:', () => {
     expect(found).toEqual([...found].sort((a, b) => a - b));
     expect(node.count(/split_1\.mcap: the MCAP file ends/)).toBe(1);
   });
+});
+
+test('damaged messages of a bag that compresses each are left out, counted, and one is named', async () => {
+  const path = join(folder, 'messages.db3');
+  copyFileSync(join(ROOT, 'test/fixtures/bags/sqlite3_message_zstd/sqlite3_message_zstd.db3'), path);
+  damageSqliteMessage(path, '/odom', 1, 'inside');
+  damageSqliteMessage(path, '/odom', 3, 'beginning');
+  const env = rosEnvironment();
+  peer = new Peer(['/odom=nav_msgs/msg/Odometry:raw_sub', '/twist=geometry_msgs/msg/TwistStamped:raw_sub'], env);
+  const node = replay(path, { topics: '/odom,/twist' }, env);
+  expect(await node.exitCode()).toBe(0);
+  expect([played('/odom').length, played('/twist').length]).toEqual([8 - 2, 8]);
+  expect(node.count(/is damaged/)).toBe(1);
+  expect(node.output).toMatch(/messages\.db3: message \d+ of those asked for, on \/odom, is damaged/);
+  expect(node.output).toContain('after 14 messages, 2 damaged ones left out');
 });
 
 describe('ends with a code above 0 and names', () => {

@@ -99,6 +99,21 @@ export function writeSqlite(path: string, messages: Iterable<WrittenMessage>, jo
   db.close();
 }
 
+/** Damages the n-th message of a topic (0: the first): within what was compressed, or at its very beginning. */
+export function damageSqliteMessage(path: string, topic: string, n: number, where: 'inside' | 'beginning'): void {
+  const db = new Database(path);
+  const which = 'SELECT messages.id, data FROM messages JOIN topics ON topics.id = topic_id WHERE name = ?';
+  const { id, data } = db.prepare(`${which} ORDER BY timestamp LIMIT 1 OFFSET ${n}`).get(topic) as {
+    id: number;
+    data: Uint8Array;
+  };
+  const bytes = Buffer.from(data);
+  if (where === 'inside') bytes.fill(0xff, 4, 12);
+  else bytes.fill(0xff, 0, 2);
+  db.prepare('UPDATE messages SET data = ? WHERE id = ?').run(bytes, id);
+  db.close();
+}
+
 /** A bag's folder with these files, which are written by the caller. */
 export function makeBagFolder(folder: string, files: string[]): void {
   mkdirSync(folder);

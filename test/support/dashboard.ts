@@ -18,9 +18,13 @@ export class DashboardRig extends DepthNodeRig {
   #env: NodeJS.ProcessEnv = {};
 
   /** Starts all three. @param topics of the peer */
-  async startDashboard(topics: string[], dashboardArguments: string[] = []): Promise<void> {
+  async startDashboard(
+    topics: string[],
+    dashboardArguments: string[] = [],
+    depthNodeArguments: string[] = [],
+  ): Promise<void> {
     this.#env = rosEnvironment();
-    await this.start([], topics, this.#env);
+    await this.start(depthNodeArguments, topics, this.#env);
     await this.runDashboard(['-p', 'port:=0', '-p', 'foxglove_port:=0', ...dashboardArguments]);
   }
 

@@ -11,8 +11,7 @@ function threadsOf(recipe: string, env: Record<string, string> = {}): string {
   const file = join(folder, 'recipe.yaml');
   writeFileSync(file, recipe);
   const program = `
-    process.argv = ['node', 'cli.js', 'train', '--out', 'run', ${JSON.stringify(file)}];
-    require('./dist/src/training/recipeThreads');
+    require('./dist/src/training/recipeThreads').takeRecipeThreads(${JSON.stringify(file)});
     console.log(process.env.TF_NUM_INTRAOP_THREADS ?? 'none');`;
   return spawnSync(process.execPath, ['-e', program], {
     encoding: 'utf8',

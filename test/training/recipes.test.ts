@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { readRecipe, type Recipe } from '../../src/training/recipe';
-import { listRecipes } from '../../src/training/recipesCommand';
+import { listRecipes } from '../../src/training/recipeList';
 import { trainTiny } from '../support/tinyRun';
 
 /** Of each stage. */

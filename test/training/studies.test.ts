@@ -6,7 +6,8 @@ import { stringify } from 'yaml';
 import { lossTerms } from '../../src/training/losses';
 import { shortNumber, resultSections } from '../../src/training/studies/resultTable';
 import { runStudy } from '../../src/training/studies/runStudy';
-import { judge, readResults, readStudy, STUDIES_FOLDER, studyNames } from '../../src/training/studies/study';
+import { judge, readResults, readStudy } from '../../src/training/studies/study';
+import { STUDIES_FOLDER, studyNames } from '../../src/training/studies/studyFiles';
 import { makeStereoDepthFolder } from '../support/measuredScenes';
 
 let root: string;

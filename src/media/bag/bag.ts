@@ -11,12 +11,20 @@ import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { FrameSourceError } from '../frame';
-import { BagDamageError, describe, type BagFile, type BagMessage, type BagTopic, type TimeRange } from './bagFile';
+import {
+  BagDamageError,
+  BagMessageError,
+  describe,
+  type BagFile,
+  type BagMessage,
+  type BagTopic,
+  type TimeRange,
+} from './bagFile';
 import { isZstd, loadDecompressors, zstdContentSize, type Decompressors } from './decompression';
 import { openMcapFile } from './mcapFile';
 import { openSqliteFile } from './sqliteFile';
 
-export { BagDamageError, type BagMessage, type BagTopic } from './bagFile';
+export { BagDamageError, BagMessageError, type BagMessage, type BagTopic } from './bagFile';
 
 const METADATA = 'metadata.yaml';
 const STORAGE = /\.(mcap|db3)$/i;
@@ -41,6 +49,7 @@ export interface Bag {
   /**
    * Messages of these topics, file after file, within a file in the order of reception. Memory does not grow with the bag.
    * @throws BagDamageError naming the file, where one cannot be read on, after everything before it; unless `onDamage` takes it, and the next file follows
+   * @throws BagMessageError naming file and message, where one alone is damaged, as can be seen of those compressed by themselves; unless `onUnreadable` takes it, and the next follows
    */
   messages(topics: readonly string[], options?: ReadOptions): AsyncIterable<BagMessage>;
   close(): Promise<void>;
@@ -48,6 +57,7 @@ export interface Bag {
 
 export interface ReadOptions extends TimeRange {
   readonly onDamage?: (error: BagDamageError) => void;
+  readonly onUnreadable?: (error: BagMessageError) => void;
 }
 
 async function hasMetadata(folder: string): Promise<boolean> {
@@ -122,14 +132,11 @@ function mergeTopics(files: readonly BagFile[]): BagTopic[] {
   return [...merged.values()].sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** rosbag2's compression_mode MESSAGE compresses every message by itself; CDR cannot begin as a zstd frame does. */
-function decompressed(file: BagFile, message: BagMessage, decompressors: Decompressors): BagMessage {
-  if (!isZstd(message.cdr)) return message;
-  try {
-    return { ...message, cdr: decompressors.zstd(message.cdr, zstdContentSize(message.cdr)) };
-  } catch (error) {
-    throw new FrameSourceError(file.path, `a compressed message of ${message.topic} is damaged (${describe(error)})`);
-  }
+/** rosbag2's compression_mode MESSAGE compresses every message by itself; CDR begins with a 0, which a zstd frame does not. @throws Error */
+function decompressed(message: BagMessage, decompressors: Decompressors): BagMessage {
+  if (message.cdr[0] === 0) return message;
+  if (!isZstd(message.cdr)) throw new Error('it begins neither as CDR nor as zstd');
+  return { ...message, cdr: decompressors.zstd(message.cdr, zstdContentSize(message.cdr)) };
 }
 
 /** @throws FrameSourceError when there is no bag at `path`, or its files cannot be read */
@@ -150,13 +157,27 @@ export async function openBag(path: string): Promise<Bag> {
 
   async function* messages(
     topics: readonly string[],
-    { onDamage, ...range }: ReadOptions = {},
+    { onDamage, onUnreadable, ...range }: ReadOptions = {},
   ): AsyncGenerator<BagMessage> {
     if (topics.length === 0) return;
     const wanted = new Set(topics);
     for (const file of files) {
+      let number = 0;
       try {
-        for await (const message of file.messages(wanted, range)) yield decompressed(file, message, decompressors);
+        for await (const message of file.messages(wanted, range)) {
+          number++;
+          let whole: BagMessage;
+          try {
+            whole = decompressed(message, decompressors);
+          } catch (error) {
+            const which = `message ${number} of those asked for, on ${message.topic}`;
+            const damage = new BagMessageError(file.path, `${which}, is damaged (${describe(error)})`);
+            if (!onUnreadable) throw damage;
+            onUnreadable(damage);
+            continue;
+          }
+          yield whole;
+        }
       } catch (error) {
         if (!onDamage || !(error instanceof BagDamageError)) throw error;
         onDamage(error);

@@ -113,7 +113,8 @@ export async function readBagCamera(
   height: number,
 ): Promise<{ intrinsics: Intrinsics; distortion: PlumbBob }> {
   const fail = (problem: string) => new FrameSourceError(bag.path, `${cameraInfo}: ${problem}`);
-  for await (const { cdr } of bag.messages([cameraInfo])) {
+  // All of them say the same: a damaged one is passed over.
+  for await (const { cdr } of bag.messages([cameraInfo], { onUnreadable: () => undefined })) {
     // image_proc publishes image_rect beside the camera_info of the raw image.
     const rectified = /\/image_rect[^/]*$/.test(image.name.replace(TRANSPORT, ''));
     let camera;

@@ -49,6 +49,11 @@ export class BagDamageError extends FrameSourceError {
   override readonly name = 'BagDamageError';
 }
 
+/** One message is damaged, those around it are not; the text names the file and which one it is. */
+export class BagMessageError extends FrameSourceError {
+  override readonly name = 'BagMessageError';
+}
+
 /** sensor_msgs/msg/Image -> sensor_msgs/Image */
 export function typeName(type: string): string {
   return type.replace('/msg/', '/');

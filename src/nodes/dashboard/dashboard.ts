@@ -166,7 +166,7 @@ export class Dashboard {
   #state(): string {
     const { depthNode, adaptationNode, maxRate } = this.#parameters;
     return toJson({
-      depthNode,
+      depthNode: this.#node.resolveTopicName(depthNode),
       adaptationNode,
       maxRate,
       browsers: this.#sessions.size,

@@ -1,9 +1,17 @@
 /** Image messages as the browser gets them: the camera as JPEG, maps as numbers, which the browser colours. */
 import sharp from 'sharp';
-import { ImageResizer } from '../../geometry/imageResizer';
+import { ImageResizer, type ImageBytes, type ImageSize } from '../../geometry/imageResizer';
 import { imageBytes } from '../../media/imageEncodings';
-import { CdrReader, type Time } from '../ros/cdr';
-import { readImage, readImageFields, type CameraInfoMessage, type ImageMessage } from '../ros/messages';
+import { decodePicture } from '../compressedPicture';
+import type { ImageTransport } from '../imageParameters';
+import { CdrReader, type Header, type Time } from '../ros/cdr';
+import {
+  readCompressedImage,
+  readImage,
+  readImageFields,
+  type CameraInfoMessage,
+  type ImageMessage,
+} from '../ros/messages';
 import { toHalves } from './viewFrame';
 
 const JPEG_QUALITY = 80;
@@ -36,23 +44,54 @@ export function readStamp(message: Buffer): Time {
   return new CdrReader(message).time();
 }
 
+export interface CameraEncoding {
+  readonly imageTransport: ImageTransport;
+  /** Of the picture, at most. */
+  readonly pictureWidth: number;
+  /** Upper rows of the camera's image that the network sees; 0: all of them. */
+  readonly imageRows: number;
+}
+
+/** What a message says of its image, and its pixels: at its own size, or of a smaller copy. */
+interface CameraImage extends ImageSize {
+  readonly header: Header;
+  readonly encoding: string;
+  readonly pixels: ImageBytes;
+}
+
 /** The camera's image, shrunk to a width and compressed; one after another. Throws RangeError, BadImageError. */
 export class CameraEncoder {
   readonly #resizer = new ImageResizer();
 
-  async encode(message: Buffer, widest: number, imageRows: number): Promise<EncodedPicture> {
-    const image = readImage(message);
-    const outputWidth = Math.min(widest, image.width);
-    const outputHeight = Math.max(1, Math.round((image.height * outputWidth) / image.width));
-    const pixels = new Uint8Array(outputWidth * outputHeight * 3);
-    this.#resizer.resize(imageBytes(image), outputWidth, outputHeight, pixels);
-    const payload = await sharp(pixels, { raw: { width: outputWidth, height: outputHeight, channels: 3 } })
+  async encode(message: Buffer, { imageTransport, pictureWidth, imageRows }: CameraEncoding): Promise<EncodedPicture> {
+    const image = imageTransport === 'raw' ? rawImage(message) : await compressedImage(message, pictureWidth);
+    const { width, height } = pictureSize(image, pictureWidth);
+    const pixels = new Uint8Array(width * height * 3);
+    this.#resizer.resize(image.pixels, width, height, pixels);
+    const payload = await sharp(pixels, { raw: { width, height, channels: 3 } })
       .jpeg({ quality: JPEG_QUALITY })
       .toBuffer();
     // Of which the network sees the upper rows.
     const rows = imageRows > 0 ? Math.min(imageRows, image.height) : image.height;
     return { header: { ...fields(image), rows }, payload };
   }
+}
+
+function pictureSize({ width, height }: ImageSize, widest: number): ImageSize {
+  const pictureWidth = Math.min(widest, width);
+  return { width: pictureWidth, height: Math.max(1, Math.round((height * pictureWidth) / width)) };
+}
+
+function rawImage(message: Buffer): CameraImage {
+  const image = readImage(message);
+  return { ...image, pixels: imageBytes(image) };
+}
+
+/** Decoded even where it is a JPEG already: a browser gets what depth_node reads from it, PNG and swapped colours included, and no more than it shows. */
+async function compressedImage(message: Buffer, widest: number): Promise<CameraImage> {
+  const compressed = readCompressedImage(message);
+  const picture = await decodePicture(compressed, (size) => ({ ...pictureSize(size, widest), heightUnit: 1 }));
+  return { ...picture, header: compressed.header, encoding: compressed.format };
 }
 
 /** Depth as half floats; `k` is there where camera_info is that of this map. */
@@ -82,7 +121,7 @@ export function encodeConfidence(message: Buffer): EncodedPicture {
   return { header: fields(image), payload };
 }
 
-function fields({ header: { stamp, frameId }, width, height, encoding }: ImageMessage): PictureHeader {
+function fields({ header: { stamp, frameId }, width, height, encoding }: Omit<CameraImage, 'pixels'>): PictureHeader {
   return { stamp, frameId, width, height, encoding };
 }
 

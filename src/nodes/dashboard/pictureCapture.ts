@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { secondsBetween } from '../egoMotionMessage';
 import type { Time } from '../ros/cdr';
+import { imageStream } from '../ros/imageStream';
 import { readCameraInfo, type CameraInfoMessage } from '../ros/messages';
 import { pollTopic, qos, type PolledSubscription, type RosNode, type Subscription } from '../ros/rclnodejs';
 import type { ThrottledLog } from '../ros/throttledLog';
@@ -19,8 +20,7 @@ import {
 export const PICTURES = ['camera', 'depth', 'gradient', 'confidence'] as const;
 export type PictureName = (typeof PICTURES)[number];
 
-const TYPES: Readonly<Record<PictureName, string>> = {
-  camera: 'sensor_msgs/msg/Image',
+const MAP_TYPES: Readonly<Record<Exclude<PictureName, 'camera'>, string>> = {
   depth: 'sensor_msgs/msg/Image',
   gradient: 'depthgrad/msg/DepthGradient',
   confidence: 'sensor_msgs/msg/Image',
@@ -134,16 +134,15 @@ export class PictureCapture {
   }
 
   async #encode(name: PictureName, message: Buffer): Promise<EncodedPicture> {
-    const { pictureWidth, imageRows } = this.#parameters;
-    if (name === 'camera') return this.#camera.encode(message, pictureWidth, imageRows);
+    if (name === 'camera') return this.#camera.encode(message, this.#parameters);
     if (name === 'depth') return encodeDepth(message, this.#info);
     return name === 'gradient' ? encodeGradient(message) : encodeConfidence(message);
   }
 
   #subscribe(name: PictureName): PolledSubscription {
-    const { depthNode, imageReliability } = this.#parameters;
-    const topic = name === 'camera' ? 'image' : `${depthNode}/${name}`;
-    const reliability = name === 'camera' ? imageReliability : 'best_effort';
-    return pollTopic(this.#node, TYPES[name], topic, qos(reliability, 1));
+    const { depthNode, imageTransport, imageReliability } = this.#parameters;
+    if (name !== 'camera') return pollTopic(this.#node, MAP_TYPES[name], `${depthNode}/${name}`, qos('best_effort', 1));
+    const { topic, type } = imageStream(this.#node.resolveTopicName('image'), imageTransport);
+    return pollTopic(this.#node, type, topic, qos(imageReliability, 1));
   }
 }

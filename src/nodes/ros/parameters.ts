@@ -92,10 +92,13 @@ function describe(name: string, spec: ParameterSpec, readOnly: boolean): object 
   return descriptor;
 }
 
-function rightValue({ value, integer, range }: ParameterSpec): string {
+function rightValue({ value, integer, range, choices }: ParameterSpec): string {
   const limits = range ? ` from ${range[0]} to ${range[1]}` : '';
   if (integer) return `an integer${limits}`;
-  return typeof value === 'number' ? `a double (write 80.0, not 80)${limits}` : `a ${typeof value}`;
+  if (typeof value === 'number') return `a double (write 80.0, not 80)${limits}`;
+  if (typeof value === 'boolean') return 'a boolean';
+  const oneOf = choices ? `, one of ${choices.join(', ')}` : '';
+  return `a string${oneOf} (what YAML takes for a boolean or a number, such as off or 007, needs quotes: "'off'")`;
 }
 
 export function stringParameter(node: RosNode, name: string): string {

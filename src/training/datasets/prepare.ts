@@ -27,6 +27,8 @@ import { LabelResampler } from './resampleLabels';
 import { Undistorter } from './undistort';
 
 const KEY_BYTES = 1 << 20;
+/** Changes where the same recording becomes other pixels: copies of before are made anew. */
+const PIXELS = 'rectified as by depth_node';
 /** Side of the blocks whose grey means are compared for the motion score, in prepared pixels. */
 const BLUR = 4;
 const DEFAULT_WIDTH = 416;
@@ -256,7 +258,7 @@ export async function prepare(
   const width = options.width ?? DEFAULT_WIDTH;
   const height = options.height ?? HEIGHT_STEP * Math.ceil((width * shownRows) / camera.intrinsics.width / HEIGHT_STEP);
   try {
-    const parts = [PREPARED_FORMAT, await fingerprint(recording.sources), camera, width, height];
+    const parts = [PREPARED_FORMAT, PIXELS, await fingerprint(recording.sources), camera, width, height];
     if (variant !== undefined || baseline !== undefined) parts.push(JSON.stringify([variant, baseline]));
     if (labelled) parts.push('labels');
     const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);

@@ -54,7 +54,7 @@ export interface Recording {
   readonly unordered?: boolean;
   /**
    * Streams: memory does not grow with the recording. Throws FrameSourceError naming the file that cannot be read, or hands it to
-   * `onUnreadable` where the layout keeps its frames in files of their own.
+   * `onUnreadable` where the layout keeps its frames in files of their own, or one message of a bag alone is damaged.
    */
   frames(onUnreadable?: UnreadableFrame): AsyncIterable<RecordedFrame>;
   close(): Promise<void>;

@@ -64,7 +64,8 @@ function naming<T>(path: string, topic: string, read: () => T): T {
 async function cameraMount(bag: Bag, { image, speed }: CameraTopics): Promise<Se3 | undefined> {
   if (speed?.type !== 'nav_msgs/Odometry') return undefined;
   const frameOf = async (topic: string, read: (cdr: Uint8Array) => string | undefined) => {
-    for await (const { cdr } of bag.messages([topic])) return naming(bag.path, topic, () => read(cdr));
+    for await (const { cdr } of bag.messages([topic], { onUnreadable: passOver }))
+      return naming(bag.path, topic, () => read(cdr));
     return undefined;
   };
   const vehicleFrame = await frameOf(speed.name, (cdr) => readMotion(speed.type, cdr).childFrame);
@@ -91,11 +92,16 @@ function motionSample(
 }
 
 /** The camera's messages in the order of their reception, with the motion at their stamps. */
-async function* images(bag: Bag, { image, speed }: CameraTopics, mount?: Se3): AsyncGenerator<StampedImage> {
+async function* images(
+  bag: Bag,
+  { image, speed }: CameraTopics,
+  { mount, onUnreadable }: { mount?: Se3; onUnreadable?: UnreadableFrame } = {},
+): AsyncGenerator<StampedImage> {
   const stampOf = ({ topic, cdr, receivedNs }: BagMessage) =>
     naming(bag.path, topic, () => messageSeconds(readMessage(image.type, cdr).header, receivedNs));
   if (!speed) {
-    for await (const message of bag.messages([image.name])) yield { cdr: message.cdr, stamp: stampOf(message) };
+    for await (const message of bag.messages([image.name], { onUnreadable }))
+      yield { cdr: message.cdr, stamp: stampOf(message) };
     return;
   }
   const track = new MotionTrack();
@@ -104,7 +110,7 @@ async function* images(bag: Bag, { image, speed }: CameraTopics, mount?: Se3): A
     const first = waiting.shift()!;
     return { ...first, motion: track.at(first.stamp) };
   };
-  const messages = bag.messages([image.name, speed.name])[Symbol.asyncIterator]();
+  const messages = bag.messages([image.name, speed.name], { onUnreadable })[Symbol.asyncIterator]();
   let damage: unknown;
   for (;;) {
     const result = await messages.next().catch((error: unknown) => void (damage = error));
@@ -118,10 +124,13 @@ async function* images(bag: Bag, { image, speed }: CameraTopics, mount?: Se3): A
   if (damage !== undefined) throw damage;
 }
 
+/** What cannot be read is said when the frames are, by whom they are read. */
+const passOver = (): void => undefined;
+
 /** Frames per second by the median of the first stamps' differences. */
 async function frameRate(bag: Bag, topics: CameraTopics): Promise<number> {
   const stamps: number[] = [];
-  for await (const { stamp } of images(bag, { ...topics, speed: undefined })) {
+  for await (const { stamp } of images(bag, { ...topics, speed: undefined }, { onUnreadable: passOver })) {
     stamps.push(stamp);
     if (stamps.length === RATE_FRAMES) break;
   }
@@ -136,7 +145,8 @@ async function frameRate(bag: Bag, topics: CameraTopics): Promise<number> {
 async function imageSize(bag: Bag, { image }: CameraTopics): Promise<{ width: number; height: number }> {
   let fault: unknown = new FrameSourceError(bag.path, `no image on ${image.name}`);
   let tried = 0;
-  for await (const { cdr } of bag.messages([image.name])) {
+  const options = { onUnreadable: (error: Error) => (fault = error) };
+  for await (const { cdr } of bag.messages([image.name], options)) {
     try {
       return await readBagImage(bag.path, image.name, image.type, cdr);
     } catch (error) {
@@ -151,7 +161,8 @@ async function imageSize(bag: Bag, { image }: CameraTopics): Promise<{ width: nu
  * Opens "BAG" or "BAG#image=/front/image_raw,camera_info=/front/camera_info,speed=/odom": a folder as rosbag2 records it, or one .mcap or .db3 file.
  * The speed is that of nav_msgs/Odometry or geometry_msgs/TwistStamped, interpolated to the images' stamps. Odometry gives the camera's pose, too, where
  * /tf_static leads from its child frame to the images' frame, which is taken to be an optical one (REP 103). A damaged bag gives the frames before the
- * damage, then a warning.
+ * damage, then a warning. One damaged message is an unreadable frame: training stops and names it unless told how many may be left out, since pairs
+ * across a frame that is gone have another motion than the recording says.
  * @throws FrameSourceError naming the bag, the topic and what is missing
  */
 export async function openRosBag(text: string, warn: (message: string) => void = console.warn): Promise<Recording> {
@@ -172,7 +183,7 @@ export async function openRosBag(text: string, warn: (message: string) => void =
     async function* frames(onUnreadable?: UnreadableFrame): AsyncGenerator<RecordedFrame> {
       let count = 0;
       try {
-        for await (const { cdr, stamp, motion } of images(bag, topics, mount)) {
+        for await (const { cdr, stamp, motion } of images(bag, topics, { mount, onUnreadable })) {
           const picture = await readFrame(cdr, stamp).catch((error: unknown) => {
             if (!onUnreadable || !(error instanceof FrameSourceError)) throw error;
             onUnreadable(error);

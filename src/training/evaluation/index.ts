@@ -1,3 +1,2 @@
-export { registerEvaluate } from './command';
 export { evaluateModel, evaluatePredictor, type EvaluateOptions } from './evaluate';
 export { evaluateHeldOut, type HeldOutOptions, type HeldOutResult } from './heldOut';

@@ -1,11 +1,13 @@
 /** `depthgrad report RUN`: the report of a run, also of one that is still going on or was interrupted. */
 import type { Command } from 'commander';
-import { writeReport } from './report';
 
 export function registerReport(program: Command): void {
   program
     .command('report')
     .description('write RUN/report.html: curves, depth maps, figures, recipe and versions in one self-contained file')
     .argument('<run>', 'run folder of depthgrad train')
-    .action((run: string) => console.log(writeReport(run)));
+    .action(async (run: string) => {
+      const { writeReport } = await import('./report.js');
+      console.log(writeReport(run));
+    });
 }

@@ -3,11 +3,12 @@
  * what is measured of each, and what is claimed of the figures.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { packageRoot } from '../../paths';
 import { DEPTH_SCALINGS, SUMMARY_FIGURES } from '../evaluation/metrics';
+import { RESULTS_FOLDER } from './studyFiles';
 
 /** Value by path in a recipe, such as `stages.0.steps: 300`; null takes the path out. */
 const settings = z.record(z.string(), z.unknown());
@@ -71,10 +72,6 @@ export type Study = z.infer<typeof studySchema>;
 export type StudyVariant = Study['variants'][number];
 export type StudyMeasure = Study['measure'][number];
 
-export const STUDIES_FOLDER = join('config', 'studies');
-/** NAME.json per study NAME.yaml. */
-export const RESULTS_FOLDER = join(STUDIES_FOLDER, 'results');
-
 const resultSchema = z.strictObject({
   study: z.string(),
   question: z.string(),
@@ -124,14 +121,6 @@ export function readStudy(path: string): Study {
   if (!result.success) throw new Error(`study ${path} is not valid:\n${z.prettifyError(result.error)}`);
   checkClaims(path, result.data);
   return result.data;
-}
-
-/** Names of the studies that come with the package. */
-export function studyNames(root = packageRoot()): string[] {
-  return readdirSync(join(root, STUDIES_FOLDER))
-    .filter((file) => extname(file) === '.yaml')
-    .map((file) => basename(file, '.yaml'))
-    .sort();
 }
 
 /** Results of the studies that were run, in the order of their names. @throws Error naming the file that is none */

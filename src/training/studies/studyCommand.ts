@@ -2,13 +2,9 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { replaceBetween } from '../../markdown';
-import { writeFileAtomically } from '../../model/safetensors';
 import { packageRoot } from '../../paths';
 import { positiveInteger } from '../flags';
-import { resultSections, STUDY_MARKS } from './resultTable';
-import { runStudy } from './runStudy';
-import { readResults, readStudy, RESULTS_FOLDER, STUDIES_FOLDER, studyNames } from './study';
+import { RESULTS_FOLDER, STUDIES_FOLDER, studyNames } from './studyFiles';
 
 interface StudyFlags {
   data?: string;
@@ -35,6 +31,12 @@ export function registerStudy(program: Command): void {
     .action(async (name: string, { data = defaultData(), out, only, threads }: StudyFlags) => {
       const path = join(packageRoot(), STUDIES_FOLDER, `${name}.yaml`);
       if (!existsSync(path)) throw new Error(`no study ${path}; there are ${studyNames().join(', ')}`);
+      const [{ readStudy }, { runStudy }, { resultSections }, { writeFileAtomically }] = await Promise.all([
+        import('./study.js'),
+        import('./runStudy.js'),
+        import('./resultTable.js'),
+        import('../../model/safetensors.js'),
+      ]);
       const study = readStudy(path);
       const result = await runStudy(study, { out, data, only, threads });
       console.log(resultSections([result]));
@@ -52,6 +54,11 @@ export function registerTable(program: Command): void {
     .description('write the results of the studies that were run between the marks of a Markdown file')
     .option('--file <markdown>', 'file with the marks', join('docs', 'benchmarks.md'))
     .action(async ({ file }: { file: string }) => {
+      const [{ readResults }, { resultSections, STUDY_MARKS }, { replaceBetween }] = await Promise.all([
+        import('./study.js'),
+        import('./resultTable.js'),
+        import('../../markdown.js'),
+      ]);
       await replaceBetween(file, STUDY_MARKS, resultSections(readResults()));
       console.log(file);
     });

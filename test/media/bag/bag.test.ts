@@ -13,9 +13,16 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import referee from '../../fixtures/bags/referee.json';
-import { BagDamageError, isBag, openBag, type BagMessage } from '../../../src/media/bag/bag';
+import { BagDamageError, BagMessageError, isBag, openBag, type BagMessage } from '../../../src/media/bag/bag';
 import { readMessage, type MessageType } from '../../../src/media/bag/messages';
-import { cameraInfoMessage, imageMessage, makeBagFolder, writeMcap, writeSqlite } from '../../support/bagWriter';
+import {
+  cameraInfoMessage,
+  damageSqliteMessage,
+  imageMessage,
+  makeBagFolder,
+  writeMcap,
+  writeSqlite,
+} from '../../support/bagWriter';
 
 const FIXTURES = join(__dirname, '../../fixtures/bags');
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-bag-'));
@@ -154,11 +161,30 @@ describe('a damaged bag is read up to the damage, and the error names the file:'
   test('a message whose own compression is damaged', async () => {
     const path = join(folder, 'message.db3');
     copyFileSync(join(FIXTURES, LONE[2]), path);
-    const bytes = readFileSync(path);
-    const frame = bytes.lastIndexOf(Buffer.from('28b52ffd', 'hex'));
-    bytes.fill(0xff, frame + 4, frame + 12);
-    writeFileSync(path, bytes);
-    await expect(readAll(path)).rejects.toThrow(/message\.db3: a compressed message of \/\S+ is damaged/);
+    const whole = await readAll(path);
+    damageSqliteMessage(path, '/odom', 3, 'inside');
+    damageSqliteMessage(path, '/rgb8/image_raw', 1, 'beginning');
+    const bag = await openBag(path);
+    const topics = bag.topics.map(({ name }) => name);
+    const errors: Error[] = [];
+    let read = 0;
+    const onUnreadable = (error: Error) => errors.push(error);
+    for await (const { topic } of bag.messages(topics, { onUnreadable })) read += topics.includes(topic) ? 1 : 0;
+    expect(read).toBe(whole.length - 2);
+    const named = (topic: string) => 1 + whole.findIndex((row) => row.topic === topic);
+    expect(errors.map(({ message }) => message.replace(folder, ''))).toEqual([
+      expect.stringMatching(
+        /^\/message\.db3: message \d+ of those asked for, on \/rgb8\/image_raw, is damaged \(it begins neither as CDR nor as zstd/,
+      ),
+      expect.stringMatching(/^\/message\.db3: message \d+ of those asked for, on \/odom, is damaged \(.*decompress/),
+    ]);
+    expect(Number(/message (\d+)/.exec(errors[0].message)![1])).toBeGreaterThan(named('/rgb8/image_raw'));
+    expect(errors[0]).toBeInstanceOf(BagMessageError);
+    const reading = bag.messages(topics)[Symbol.asyncIterator]();
+    await expect(async () => {
+      while (!(await reading.next()).done);
+    }).rejects.toThrow(errors[0].message);
+    await bag.close();
   });
 });
 

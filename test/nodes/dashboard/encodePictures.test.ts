@@ -32,13 +32,18 @@ test('the camera is shrunk to the width asked for, whatever its encoding', async
     const step = width * pixel.length;
     const data = Uint8Array.from({ length: step * height }, (_, i) => pixel[i % pixel.length]);
     const message = image({ width, height, encoding, step, data });
-    const { header: told, payload } = await camera.encode(message, 32, 40);
+    const { header: told, payload } = await camera.encode(message, {
+      imageTransport: 'raw',
+      pictureWidth: 32,
+      imageRows: 40,
+    });
     expect(told).toEqual({ stamp: header.stamp, frameId: 'lens', width, height, encoding, rows: 40 });
     const { data: decoded, info } = await sharp(payload).raw().toBuffer({ resolveWithObject: true });
     expect(info).toMatchObject({ width: 32, height: 24, channels: 3 });
     [200, 100, 50].forEach((value, c) => expect(Math.abs(decoded[3 * 100 + c] - value)).toBeLessThan(4));
   }
-  expect((await camera.encode(image({}), 640, 0)).header).toMatchObject({ width: 4, height: 2, rows: 2 });
+  const whole = { imageTransport: 'raw', pictureWidth: 640, imageRows: 0 } as const;
+  expect((await camera.encode(image({}), whole)).header).toMatchObject({ width: 4, height: 2, rows: 2 });
 });
 
 test('maps keep their numbers, and what has none says so', () => {

@@ -1,13 +1,12 @@
 /** Which layout a path has, and the data sets of this machine where they are there. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
 import { readDepthImage } from '../../../src/media/depthImage';
 import { openDataSets } from '../../../src/training/data';
 import { openRecording } from '../../../src/training/datasets/openRecording';
 import { prepare } from '../../../src/training/datasets/prepare';
-import { registerPrepare } from '../../../src/training/prepareCommand';
 import { Random } from '../../../src/training/random';
 import { readRecipe } from '../../../src/training/recipe';
 import { makeKittiRaw, makeSevenScenes } from '../../support/layouts';
@@ -29,19 +28,20 @@ test('what is no recording says what was looked for', async () => {
 test('the prepare command and a recipe take the path of any layout', async () => {
   const before = process.env.DEPTHGRAD_CACHE;
   process.env.DEPTHGRAD_CACHE = join(root, 'cache');
-  const said = jest.spyOn(console, 'log').mockImplementation(() => undefined);
   try {
     const drive = await makeKittiRaw(join(root, 'command'));
-    const program = new Command().exitOverride();
-    registerPrepare(program);
     const scene = await makeSevenScenes(join(root, 'command'));
-    await program.parseAsync(['prepare', drive, scene, '--width', '104'], { from: 'user' });
-    expect(said.mock.calls.flat()).toEqual([
-      expect.stringMatching(
-        /3 frames of 104x64, trained on 2, 1 held out; depth of 2, right images of 3, baseline 0\.5400 m, poses of 3, speeds of 3$/,
-      ),
-      expect.stringMatching(/office_seq-02-.*: 3 frames of 104x80, .*; depth of 3, poses of 3$/),
-    ]);
+    const command = ['dist/src/cli.js', 'prepare', drive, scene, '--width', '104'];
+    const { stdout, stderr } = spawnSync('node', command, { encoding: 'utf8', env: process.env });
+    expect({ lines: stdout.trim().split('\n'), stderr }).toEqual({
+      stderr: '',
+      lines: [
+        expect.stringMatching(
+          /3 frames of 104x64, trained on 2, 1 held out; depth of 2, right images of 3, baseline 0\.5400 m, poses of 3, speeds of 3$/,
+        ),
+        expect.stringMatching(/office_seq-02-.*: 3 frames of 104x80, .*; depth of 3, poses of 3$/),
+      ],
+    });
     const made = readdirSync(join(root, 'cache', 'prepared')).length;
     const recipe = readRecipe('config/recipes/quick.yaml');
     recipe.stages.forEach((stage) => (stage.mix = { drives: 1, synthetic: 0, measured: 0, unlabelled: 0 }));
@@ -60,7 +60,6 @@ test('the prepare command and a recipe take the path of any layout', async () =>
     expect(batch?.target.length).toBe(2 * 64 * 96 * 3);
     expect(readdirSync(join(root, 'cache', 'prepared')).length).toBe(made + 1);
   } finally {
-    said.mockRestore();
     if (before === undefined) delete process.env.DEPTHGRAD_CACHE;
     else process.env.DEPTHGRAD_CACHE = before;
   }

@@ -1,19 +1,12 @@
-/** A bag as a recording: which topics, the camera, pixels, speed; on the bags of rosbags (test/fixtures/bags) and on small ones. */
-import { mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+/** A bag as a recording: which topics, the camera, pixels; on the bags of rosbags (test/fixtures/bags) and on small ones. */
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openRecording } from '../../../src/training/datasets/openRecording';
 import { prepare } from '../../../src/training/datasets/prepare';
 import { openRosBag, rosBagLayout, splitBagPath } from '../../../src/training/datasets/rosBag';
-import {
-  cameraInfoMessage,
-  imageMessage,
-  odometryMessage,
-  staticTransformsMessage,
-  twistMessage,
-  writeMcap,
-  type WrittenMessage,
-} from '../../support/bagWriter';
+import { imageMessage, twistMessage, type WrittenMessage } from '../../support/bagWriter';
+import { bagsIn, framesOf, image, info } from '../../support/smallBags';
 
 const FIXTURES = join(__dirname, '../../fixtures/bags');
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-rosbag-'));
@@ -29,15 +22,6 @@ function pixels(moment: number): Uint8Array {
   });
 }
 
-async function frames(path: string, warn?: (message: string) => void) {
-  const recording = await openRosBag(path, warn);
-  const read = [];
-  for await (const { stamp, image, speed, pose } of recording.frames())
-    read.push({ stamp, image: image.slice(), speed, pose });
-  await recording.close();
-  return { recording, read };
-}
-
 const INFO = 'camera_info=/front/camera_info';
 
 test.each(['mcap', 'mcap_zstd', 'sqlite3', 'sqlite3_message_zstd', 'chunks_lz4.mcap'])(
@@ -45,7 +29,7 @@ test.each(['mcap', 'mcap_zstd', 'sqlite3', 'sqlite3_message_zstd', 'chunks_lz4.m
   async (name) => {
     for (const encoding of ['rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'png']) {
       const topic = encoding === 'png' ? '/front/image_raw/compressed' : `/${encoding}/image_raw`;
-      const { recording, read } = await frames(`${join(FIXTURES, name)}#image=${topic},${INFO},speed=/odom`);
+      const { recording, read } = await framesOf(`${join(FIXTURES, name)}#image=${topic},${INFO},speed=/odom`);
       expect(recording.framesPerSecond).toBeCloseTo(10, 3);
       expect(recording.frameCount).toBe(4);
       expect(recording.camera).toEqual({
@@ -67,7 +51,7 @@ test.each(['mcap', 'mcap_zstd', 'sqlite3', 'sqlite3_message_zstd', 'chunks_lz4.m
 
 test('JPEG images are the pictures to a few levels, the sibling camera_info is found, twist gives the speed', async () => {
   const bag = join(FIXTURES, 'mcap');
-  const { read } = await frames(`${bag}#image=/jpeg/image_raw/compressed,${INFO},speed=/twist`);
+  const { read } = await framesOf(`${bag}#image=/jpeg/image_raw/compressed,${INFO},speed=/twist`);
   read.forEach(({ image, speed }, i) => {
     const rgb = pixels(i);
     const difference = image.reduce((sum, value, at) => sum + Math.abs(value - rgb[at]), 0) / image.length;
@@ -121,20 +105,12 @@ test('a path of another kind is told of bags among the layouts looked for', asyn
   await expect(openRecording(join(folder, 'gone#image=/a'))).rejects.toThrow('no such file or folder');
 });
 
-const image = (t: number, fields: object = {}) => imageMessage('/cam/image_raw', t, 32, 24, fields);
-const info = (fields: object = {}, topic = '/cam/camera_info') => cameraInfoMessage(topic, 1, fields);
-
-let bags = 0;
-async function bag(messages: WrittenMessage[]): Promise<string> {
-  const path = join(folder, `bag${bags++}.mcap`);
-  await writeMcap(path, messages, { chunkSize: 5000 });
-  return path;
-}
+const bag = bagsIn(folder);
 
 describe('topics', () => {
   test('the only camera is taken without being named, the only speed too', async () => {
     const path = await bag([info(), image(1), image(1.1), twistMessage('/v', 0.9, 3), twistMessage('/v', 1.3, 5)]);
-    const { read } = await frames(path);
+    const { read } = await framesOf(path);
     expect(read.map(({ stamp }) => stamp)).toEqual([1, 1.1]);
     expect(read.map(({ speed }) => speed?.toFixed(6))).toEqual(['3.500000', '4.000000']);
   });
@@ -222,121 +198,6 @@ describe('the camera', () => {
   });
 });
 
-describe('speed', () => {
-  test('comes from the samples on both sides, is not stretched over gaps, and may come late', async () => {
-    const path = await bag([
-      info(),
-      image(1),
-      twistMessage('/v', 1.2, 2, 1.9),
-      image(1.3),
-      twistMessage('/v', 1.4, 4, 2.1),
-      image(2),
-      twistMessage('/v', 2.6, 9),
-      image(2.6),
-      image(3),
-    ]);
-    const { read } = await frames(path);
-    expect(read.map(({ stamp, speed }) => [stamp, speed])).toEqual([
-      [1, undefined],
-      [1.3, expect.closeTo(3, 6)],
-      [2, undefined], // 1.2 s between the samples
-      [2.6, 9],
-      [3, undefined],
-    ]);
-  });
-
-  test('a speed that never comes does not hold the images back for ever', async () => {
-    const late = Array.from({ length: 60 }, (_, i) => image(1 + 0.1 * i));
-    const path = await bag([twistMessage('/v', 0.5, 1), info(), ...late]);
-    const recording = await openRosBag(path);
-    let count = 0;
-    for await (const { speed } of recording.frames()) {
-      expect(speed).toBeUndefined();
-      if (++count === 3) break; // leaving early is allowed, too
-    }
-    await recording.close();
-    expect((await frames(path)).read.length).toBe(60);
-  });
-});
-
-describe('poses of odometry', () => {
-  /** REP 103: an optical frame looks along its z, which is x of the body it is mounted on. */
-  const OPTICAL = [-0.5, 0.5, -0.5, 0.5];
-  const UPRIGHT = [0, 0, 0, 1];
-  // The camera's own body lies 2 m ahead of the base and 1.5 m above it; the base is named by another sensor's branch, too.
-  const mounted = staticTransformsMessage(0.9, [
-    ['base_link', 'mast', [2, 0, 1], UPRIGHT],
-    ['mast', 'camera_body', [0, 0, 0.5], UPRIGHT],
-    ['/camera_body', 'camera', [0, 0, 0], OPTICAL],
-    ['base_link', 'lidar', [1, 1, 1], UPRIGHT],
-  ]);
-  const drive = [
-    odometryMessage('/odom', 1, [10, 0, 0], 0),
-    odometryMessage('/odom', 1.5, [10, 4, 0], Math.PI / 2),
-    odometryMessage('/odom', 2, [10, 8, 0], Math.PI / 2),
-  ];
-  const rounded = (values: Iterable<number> = []) => Array.from(values, (x) => Math.round(1e6 * x) / 1e6 + 0);
-
-  test('are the camera’s, where /tf_static says how it is mounted', async () => {
-    const path = await bag([mounted, info(), image(1), image(1.25), image(1.5), image(2.1), ...drive]);
-    const { read, recording } = await frames(path);
-    expect(read.map(({ pose }) => pose !== undefined)).toEqual([true, true, true, false]);
-    expect(read[0].speed).toBeCloseTo(3, 9);
-    // Heading along the world's x: right is -y, down is -z, ahead is x. Columns of the rotation are those.
-    expect(rounded(read[0].pose?.translation)).toEqual([12, 0, 1.5]);
-    expect(rounded(read[0].pose?.rotation)).toEqual([0, 0, 1, -1, 0, 0, 0, -1, 0]);
-    // A quarter turn to the left: right is x, ahead is y.
-    expect(rounded(read[2].pose?.translation)).toEqual([10, 6, 1.5]);
-    expect(rounded(read[2].pose?.rotation)).toEqual([1, 0, 0, 0, 0, 1, 0, -1, 0]);
-    // Half way between the two, looking along the diagonal.
-    expect(rounded(read[1].pose?.translation)).toEqual([11, 3, 1.5]);
-    const half = Math.SQRT1_2;
-    expect(rounded(read[1].pose?.rotation)).toEqual(rounded([half, 0, half, -half, 0, half, 0, -1, 0]));
-    expect(recording.variant).toMatch(/ poses$/);
-  });
-
-  test('of a sensor elsewhere on the robot reach the camera through what both hang on', async () => {
-    const lidar = drive.map((written) => ({ ...written, message: { ...written.message, child_frame_id: 'lidar' } }));
-    const { read } = await frames(await bag([mounted, info(), image(1), image(2), ...lidar]));
-    expect(rounded(read[0].pose?.translation)).toEqual([11, -1, 0.5]);
-  });
-
-  const zeros = { pose: { position: { x: 0, y: 0, z: 0 }, orientation: { x: 0, y: 0, z: 0, w: 0 } } };
-  test.each<[string, WrittenMessage[]]>([
-    ['no /tf_static', drive],
-    [
-      'a camera that hangs on nothing',
-      [staticTransformsMessage(0.9, [['base_link', 'mast', [2, 0, 1], UPRIGHT]]), ...drive],
-    ],
-    [
-      'a circle',
-      [
-        staticTransformsMessage(0.9, [
-          ['camera', 'mast', [1, 0, 0], UPRIGHT],
-          ['mast', 'camera', [1, 0, 0], UPRIGHT],
-        ]),
-        ...drive,
-      ],
-    ],
-    [
-      'odometry of speed alone',
-      [
-        mounted,
-        ...drive.map((written) => ({
-          ...written,
-          message: { ...written.message, pose: { ...zeros, covariance: new Float64Array(36) } },
-        })),
-      ],
-    ],
-  ])('are left out, and the speed is not, with %s', async (_, messages) => {
-    const { read } = await frames(await bag([...messages, info(), image(1), image(2)]));
-    expect(read.map(({ pose, speed }) => [pose, speed])).toEqual([
-      [undefined, 3],
-      [undefined, 3],
-    ]);
-  });
-});
-
 test('images as sensors and drivers give them: Bayer and yuv422 are read as the colours they stand for', async () => {
   const flat = (bytesOfBlock: number[], step: number): object => ({
     step,
@@ -352,50 +213,10 @@ test('images as sensors and drivers give them: Bayer and yuv422 are read as the 
     image(1, { encoding: 'bayer_grbg8', ...flat([120, 200, 40, 120], 32) }),
     image(1.1, { encoding: 'yuv422_yuy2', ...flat([128, 128, 128, 128], 64) }),
   ]);
-  const { read } = await frames(path);
+  const { read } = await framesOf(path);
   const colours = read.map(({ image }) => [...image.slice(0, 3), ...image.slice(-3)]);
   expect(colours).toEqual([
     [200, 120, 40, 200, 120, 40],
     [130, 130, 130, 130, 130, 130],
   ]);
-});
-
-describe('damage', () => {
-  test('of the file: the frames before it, and a warning that names it', async () => {
-    const messages = Array.from({ length: 40 }, (_, i) => image(1 + i / 10));
-    for (const extra of [[], [twistMessage('/v', 1, 1)]]) {
-      const path = await bag([info(), ...extra, ...messages]);
-      truncateSync(path, Math.round(statSync(path).size / 2));
-      const warnings: string[] = [];
-      const { read, recording } = await frames(path, (message) => warnings.push(message));
-      expect(read.length).toBeGreaterThan(14);
-      expect(read.length).toBeLessThan(21);
-      expect(recording.frameCount).toBeUndefined();
-      expect(warnings.length).toBe(1);
-      expect(warnings[0]).toContain(path);
-      expect(warnings[0]).toContain(`going on with the ${read.length} images before it`);
-    }
-  });
-
-  const faults: [string, object, RegExp][] = [
-    ['an unknown encoding', { encoding: '32FC1' }, /encoding is "32FC1"; known are rgb8, bgr8/],
-    ['short data', { data: new Uint8Array(100) }, /data has 100 bytes, step x height is 2304/],
-    ['a short step', { step: 90 }, /step is 90, less than the 96 bytes of 32 rgb8 pixels/],
-    ['another size', { width: 16, step: 48, data: new Uint8Array(48 * 24) }, /is 16x24, the first one 32x24/],
-  ];
-  test.each(faults)('of one image, %s: named with topic and stamp, or handed on', async (_, fields, message) => {
-    const path = await bag([info(), image(1), image(1.1), image(1.2, fields), image(1.3)]);
-    const recording = await openRosBag(path);
-    const read = async (onUnreadable?: (error: Error) => void) => {
-      const stamps = [];
-      for await (const { stamp } of recording.frames(onUnreadable)) stamps.push(stamp);
-      return stamps;
-    };
-    await expect(read()).rejects.toThrow(message);
-    await expect(read()).rejects.toThrow(/image on \/cam\/image_raw at 1\.2/);
-    const errors: Error[] = [];
-    expect(await read((error) => errors.push(error))).toEqual([1, 1.1, 1.3]);
-    expect(errors.map((error) => error.message)).toEqual([expect.stringMatching(message)]);
-    await recording.close();
-  });
 });

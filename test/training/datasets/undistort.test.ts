@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { coveredIntrinsics, distortPoint, undistortPoint } from '../../../src/geometry/camera';
 import { readPicture } from '../../../src/media/imageFolder';
 import { Undistorter } from '../../../src/training/datasets/undistort';
+import { Random } from '../../../src/training/random';
 
 const CAMERA = { width: 320, height: 180, fx: 289.6935, fy: 288.519, cx: 167.036, cy: 96.645 };
 const BARREL = [-0.256779, 0.043388, -0.000687, 0.000126, -0.115031];
@@ -78,4 +79,16 @@ test('a pincushion lens is zoomed until no corner is black', () => {
     expect(y).toBeLessThanOrEqual(179.5);
   }
   expect(coveredIntrinsics(CAMERA, BARREL)).toEqual(CAMERA);
+});
+
+test('of a camera much larger than the frames no pixel is left out', () => {
+  // Nine by nine pixels of the camera become one. Their noise (uniform, deviation 255 / sqrt(12)) falls to a ninth where all have the same share.
+  const large = { width: 9 * 32, height: 9 * 24, fx: 250, fy: 250, cx: 143.5, cy: 107.5 };
+  const random = new Random(1);
+  const noise = Uint8Array.from({ length: large.width * large.height * 3 }, () => 256 * random.uniform());
+  const out = new Uint8Array(32 * 24 * 3);
+  new Undistorter(large, [-0.05], large.height, 32, 24).apply(noise, out);
+  const mean = out.reduce((sum, value) => sum + value, 0) / out.length;
+  const deviation = Math.sqrt(out.reduce((sum, value) => sum + (value - mean) ** 2, 0) / out.length);
+  expect(deviation / (255 / Math.sqrt(12) / 9)).toBeLessThan(1.15); // with four samples along each axis: 1.5
 });
