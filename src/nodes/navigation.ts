@@ -20,6 +20,8 @@ const JUMP_SECONDS = 0.5;
 /** A pause counts for this at most: a clock that was set is none of years. */
 const LONGEST_PAUSE_SECONDS = 60;
 
+const clamped = (seconds: number): number => Math.min(LONGEST_PAUSE_SECONDS, Math.max(0, seconds));
+
 export interface NavigatorOptions {
   readonly parameters: NavigationParameters;
   readonly publishers: { readonly odometry: Publisher; readonly tf: Publisher | undefined };
@@ -108,7 +110,8 @@ export class Navigator {
     const length = estimate && Math.hypot(...[0, 1, 2].map((i) => estimate.vector[i]));
     this.#follower.add({
       stamp: stampSeconds(header.stamp) - seconds / 2,
-      seconds: this.#last ? Math.max(0, secondsBetween(this.#last.stamp, header.stamp)) : 0,
+      // One stamp of another year would make the scale as good as unknown.
+      seconds: this.#last ? clamped(secondsBetween(this.#last.stamp, header.stamp)) : 0,
       way: length ? { length: length / scale.scale, seconds } : undefined,
       depth,
       depthScale: scale.scale,
@@ -122,7 +125,7 @@ export class Navigator {
     if (estimate) odometry.add(estimate, seconds);
     else if (this.#last) {
       const passed = secondsBetween(this.#last.stamp, header.stamp);
-      odometry.bridge(passed > 0 ? Math.min(passed, LONGEST_PAUSE_SECONDS) : JUMP_SECONDS);
+      odometry.bridge(passed > 0 ? clamped(passed) : JUMP_SECONDS);
       log.warn(
         'odometry',
         'the motion of a frame is not known: the odometry goes on with the last one, and its covariance grows',

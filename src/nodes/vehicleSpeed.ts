@@ -1,21 +1,28 @@
 /** The vehicle's speed at a camera frame's time, from a twist or an odometry topic. */
-import { stampSeconds } from './ros/cdr';
+import { checkHeader, stampSeconds } from './ros/cdr';
 import { readOdometryTwist, readTwistStamped } from './ros/messages';
 import { qos, type RosNode } from './ros/rclnodejs';
-import type { ThrottledLog } from './ros/throttledLog';
+import { warnIgnored, type ThrottledLog } from './ros/throttledLog';
 
 /** Seconds from a frame to the nearest measurement, at most. */
 const NEAREST = 0.2;
 const REMEMBERED = 200;
+/** m/s; nothing that carries a camera and a network is faster, and the scale would follow it. */
+const FASTEST = 1000;
 
 export class VehicleSpeed {
   /** Measurements taken. */
   received = 0;
   readonly #measured: { stamp: number; speed: number }[] = [];
 
+  /** Throws RangeError where the velocity is none. */
   add(stamp: number, linear: ArrayLike<number>): void {
+    const speed = Math.hypot(linear[0], linear[1], linear[2]);
+    const bad = ['x', 'y', 'z'].findIndex((_, i) => !Number.isFinite(linear[i]));
+    if (bad >= 0) throw new RangeError(`twist.linear.${'xyz'[bad]} is ${linear[bad]}`);
+    if (speed > FASTEST) throw new RangeError(`twist.linear is ${speed} m/s, more than ${FASTEST}`);
     this.received++;
-    this.#measured.push({ stamp, speed: Math.hypot(linear[0], linear[1], linear[2]) });
+    this.#measured.push({ stamp, speed });
     if (this.#measured.length > REMEMBERED) this.#measured.shift();
   }
 
@@ -24,7 +31,7 @@ export class VehicleSpeed {
     let [speed, nearest] = [undefined as number | undefined, NEAREST];
     for (const one of this.#measured) {
       const distance = Math.abs(one.stamp - stamp);
-      if (distance > nearest || !Number.isFinite(one.speed)) continue;
+      if (distance > nearest) continue;
       [speed, nearest] = [one.speed, distance];
     }
     return speed;
@@ -53,9 +60,10 @@ export function subscribeSpeed(
       (message) => {
         try {
           const { header, linear } = read(message);
+          checkHeader(header);
           speed.add(stampSeconds(header.stamp), linear);
         } catch (error) {
-          log.warn(kind, `${subscription.topic}: message ignored: ${(error as Error).message}`);
+          warnIgnored(log, subscription.topic, error as Error);
         }
       },
     );

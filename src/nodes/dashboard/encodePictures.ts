@@ -2,11 +2,13 @@
 import sharp from 'sharp';
 import { ImageResizer } from '../../geometry/imageResizer';
 import { imageBytes } from '../../media/imageEncodings';
-import { CdrReader, type Time } from '../ros/cdr';
+import { CdrReader, checkHeader, type Time } from '../ros/cdr';
 import { readImage, readImageFields, type CameraInfoMessage, type ImageMessage } from '../ros/messages';
 import { toHalves } from './viewFrame';
 
 const JPEG_QUALITY = 80;
+/** Pixels; taller than the widest that can be asked for is no camera, and JPEG ends at 65,535. */
+const TALLEST = 4096;
 
 sharp.concurrency(1);
 
@@ -31,9 +33,11 @@ export interface EncodedPicture {
   readonly payload: Uint8Array;
 }
 
-/** Seconds and nanoseconds at the start of a message that begins with a header. */
+/** Seconds and nanoseconds at the start of a message that begins with a header. Throws RangeError where that is none. */
 export function readStamp(message: Buffer): Time {
-  return new CdrReader(message).time();
+  const header = new CdrReader(message).header();
+  checkHeader(header);
+  return header.stamp;
 }
 
 /** The camera's image, shrunk to a width and compressed; one after another. Throws RangeError, BadImageError. */
@@ -42,10 +46,12 @@ export class CameraEncoder {
 
   async encode(message: Buffer, widest: number, imageRows: number): Promise<EncodedPicture> {
     const image = readImage(message);
-    const outputWidth = Math.min(widest, image.width);
-    const outputHeight = Math.max(1, Math.round((image.height * outputWidth) / image.width));
+    const bytes = imageBytes(image); // before anything is made of the size that the message says it has
+    const shrink = Math.min(1, widest / image.width, TALLEST / image.height);
+    const outputWidth = Math.max(1, Math.round(image.width * shrink));
+    const outputHeight = Math.max(1, Math.round(image.height * shrink));
     const pixels = new Uint8Array(outputWidth * outputHeight * 3);
-    this.#resizer.resize(imageBytes(image), outputWidth, outputHeight, pixels);
+    this.#resizer.resize(bytes, outputWidth, outputHeight, pixels);
     const payload = await sharp(pixels, { raw: { width: outputWidth, height: outputHeight, channels: 3 } })
       .jpeg({ quality: JPEG_QUALITY })
       .toBuffer();

@@ -1,6 +1,6 @@
 /** What /tf_static and /tf say of where frames are. */
 import { qos, type Qos, type RosNode, type Subscription } from './rclnodejs';
-import type { ThrottledLog } from './throttledLog';
+import { warnIgnored, type ThrottledLog } from './throttledLog';
 import { readTransforms, TransformTree } from './transforms';
 
 export interface TransformListener {
@@ -13,9 +13,11 @@ export function listenToTransforms(node: RosNode, log: ThrottledLog): TransformL
   const listen = (topic: string, quality: Qos): Subscription =>
     node.createSubscription('tf2_msgs/msg/TFMessage', topic, { qos: quality, isRaw: true }, (message) => {
       try {
-        for (const transform of readTransforms(message)) tree.add(transform);
+        const { transforms, faults } = readTransforms(message);
+        const lost = transforms.map((transform) => tree.add(transform));
+        for (const fault of [...faults, ...lost]) if (fault) warnIgnored(log, topic, fault, 'transform ignored');
       } catch (error) {
-        log.warn(topic, `${topic}: message ignored: ${(error as Error).message}`);
+        warnIgnored(log, topic, error as Error);
       }
     });
   return {
