@@ -1,6 +1,6 @@
 /** Malformed messages on every topic adaptation_node subscribes to, at once; as depthNodeFuzz.test.ts. */
 import { rmSync } from 'node:fs';
-import { ACK, AdaptationRig, IMAGE, ODOMETRY, STATUS, UPDATE, type Status } from '../support/adaptationNode';
+import { ACK, AdaptationRig, IMAGE, ODOMETRY, STATE, STATUS, UPDATE, type Status } from '../support/adaptationNode';
 import { CAMERA } from '../support/depthNode';
 import { expectNamedOnce, fuzz, FUZZ_TEST_MS, type FaultClass, type FuzzedTopic } from '../support/fuzz';
 import * as messages from '../support/fuzzMessages';
@@ -35,7 +35,11 @@ const ack = (changes: Partial<ModelAnswer> = {}): Buffer =>
   messages.bytes(writeModelAck(messages.cdr(), messages.header.stamp, { ...goodAnswer, ...changes }));
 const ackFaults: FaultClass[] = [
   ['cut off', ack().subarray(0, 40), /model_ack: message ignored: CDR message/],
-  ['no digest', ack({ runningSha256: 'zz\n[FATAL] forged' }), /model_ack: message ignored: running_sha256 is no SHA-256/],
+  [
+    'no digest',
+    ack({ runningSha256: 'zz\n[FATAL] forged' }),
+    /model_ack: message ignored: running_sha256 is no SHA-256/,
+  ],
   ['the last version', ack({ runningVersion: 2 ** 53 - 1 }), /model_ack: message ignored: running_version is 9007199/],
   ['endless swap', ack({ swapMilliseconds: NaN }), /model_ack: message ignored: swap_ms is NaN/],
 ];
@@ -138,13 +142,18 @@ test.each<Transport>(['raw', 'compressed'])(
   'messages at random on all topics at once, images %s: it goes on learning, memory flat, the log bounded',
   async (transport) => {
     await start(transport);
-    const first = await rig.status(({ state }) => state !== 0);
+    const first = await rig.status(({ state }) => state !== STATE.starting);
     let round = 0;
     const probe = async (): Promise<void> => {
       if (round++ % 20 !== 0) return; // the status comes once a second
-      const { state, loss_values: losses, model_sha256: model, promoted, updates_refused: refused } = await learnFrom(transport);
-      // starting, disabled, paused or failed it is not
-      expect([2, 3, 4]).toContain(state);
+      const {
+        state,
+        loss_values: losses,
+        model_sha256: model,
+        promoted,
+        updates_refused: refused,
+      } = await learnFrom(transport);
+      expect([STATE.waiting, STATE.learning, STATE.candidate]).toContain(state);
       expect((losses as (number | null)[]).every((value) => value !== null && Number.isFinite(value))).toBe(true);
       expect({ model, promoted, refused }).toEqual({ model: first.model_sha256, promoted: 0, refused: 0 });
     };

@@ -53,7 +53,9 @@ test(
     const noFile = join(rig.folder, 'noFile.jpegs');
     writeFileSync(noFile, Buffer.concat([Buffer.from([100, 0, 0, 0]), Buffer.alloc(100, 7)]));
     await rig.stream({ path: noFile, compressed: true, rate: 5 });
-    await rig.node.logged(/image_raw\/compressed: image ignored: data of format "rgb8; jpeg compressed bgr8" cannot be decoded/);
+    await rig.node.logged(
+      /image_raw\/compressed: image ignored: data of format "rgb8; jpeg compressed bgr8" cannot be decoded/,
+    );
     expect(skipped(await rig.status((status) => skipped(status) > 0))).toBeGreaterThan(0);
     await rig.diagnostic('Camera', ({ message }) => message.startsWith('the images cannot be read'));
   },

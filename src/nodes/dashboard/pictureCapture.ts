@@ -67,7 +67,7 @@ export class PictureCapture {
       this.#infoSubscription = undefined;
     } else {
       const options = { qos: qos('best_effort', 1), isRaw: true } as const;
-      const topic = `${this.#parameters.depthNode}/camera_info`;
+      const topic = this.#node.resolveTopicName(`${this.#parameters.depthNode}/camera_info`);
       this.#infoSubscription = this.#node.createSubscription(
         'sensor_msgs/msg/CameraInfo',
         topic,

@@ -71,10 +71,12 @@ export function messageReader<Message>(type: string): (message: Buffer) => Messa
     // the message has as much, and text reaches into whatever else the buffer's memory holds.
     const aligned = new Uint8Array(new ArrayBuffer(message.length + HEADER_BYTES), HEADER_BYTES);
     aligned.set(message);
-    const fields = reader.readMessage<Message>(aligned);
-    if (reader.lastReadByteLength() > message.length) {
-      throw new RangeError(`${type} of ${message.length} bytes ends inside a field`);
+    try {
+      const fields = reader.readMessage<Message>(aligned);
+      if (reader.lastReadByteLength() <= message.length) return fields;
+    } catch {
+      // Whatever the reader says (offsets, typed arrays), there is one way in which bytes are no message of a type.
     }
-    return fields;
+    throw new RangeError(`${type} of ${message.length} bytes ends inside a field`);
   };
 }
