@@ -55,6 +55,18 @@ test('the newest transform counts', () => {
   near(frames.find('mast', 'base'), wheel);
 });
 
+test('a circle is opened where it is older, and made-up names come to an end', () => {
+  const frames = tree();
+  const circle = frames.add(link('lens', 'base', mast));
+  expect(circle?.message).toBe('circle of base below lens: mast is no longer below base');
+  near(frames.find('base', 'lens'), mast);
+  expect(frames.find('lens', 'mast')).toBeDefined();
+  const faults = Array.from({ length: 10_001 }, (_, i) => frames.add(link('base', `made up ${i}`, mast)));
+  expect(faults.filter(Boolean).length).toBe(5);
+  expect(faults.at(-1)!.message).toBe('frames are 10000 already; made up 10000 is one too many');
+  expect(frames.add(link('base', 'wheel', mast))).toBeUndefined(); // known ones still move
+});
+
 test('messages are read as they were written', () => {
   const message = Buffer.from(writeTransform(new CdrWriter().start(), link('base', 'mast', mast)).take());
   const [got] = readTransforms(message).transforms;

@@ -78,7 +78,11 @@ export class DashboardMessages {
     const whole = this.gradient(header);
     const faults: [string, Buffer, string][] = [
       ['cut off in its stamp', whole.subarray(0, 8), 'CDR message of 8 bytes'],
-      ['of another encoding', bytes(writeDepthGradient(cdr(), header, 0, 0, new Float32Array(0))), 'encoding is "32FCNaN"'],
+      [
+        'of another encoding',
+        bytes(writeDepthGradient(cdr(), header, 0, 0, new Float32Array(0))),
+        'encoding is "32FCNaN"',
+      ],
     ];
     return this.#classes(topic, faults, (own) => this.gradient(own));
   }
@@ -161,7 +165,9 @@ export class DashboardMessages {
   }
 
   statusFaults(topic: string): FaultClass[] {
-    return [['cut off', this.status().subarray(0, 40), new RegExp(`${topic}: not shown: \\S+ of \\d+ bytes ends inside`)]];
+    return [
+      ['cut off', this.status().subarray(0, 40), new RegExp(`${topic}: not shown: \\S+ of \\d+ bytes ends inside`)],
+    ];
   }
 
   #classes(topic: string, faults: [string, Buffer, string][], make: (header: Header) => Buffer): FaultClass[] {
