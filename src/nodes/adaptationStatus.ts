@@ -58,7 +58,7 @@ export function writeAdaptationStatus(cdr: CdrWriter, stamp: Time, picture: Adap
     .strings(losses.map(([name]) => name))
     .float32s(losses.map(([, value]) => value));
   for (const errors of [learner?.placeError, learner?.sourceError])
-    for (const of of ['reference', 'active', 'candidate'] as const) cdr.float32(errors?.[of] ?? NaN);
+    for (const model of ['reference', 'active', 'candidate'] as const) cdr.float32(errors?.[model] ?? NaN);
   return cdr
     .uint32(learner?.promoted ?? 0)
     .uint32(learner?.rolledBack ?? 0)

@@ -36,7 +36,11 @@ export function cameraFrames(options: CameraFramesOptions): Observable<NetworkFr
 
   const frameOf = (image: ShrunkImage | undefined, { arrivedMs }: Arrival): NetworkFrame | undefined => {
     const fault = image?.lensFault;
-    if (fault) log.warnOnce(`lens ${fault}`, `camera_info of ${imageTopic}: ${fault}; images are seen as they come`);
+    if (fault)
+      log.warnOnce(
+        `lens ${fault.split(' ', 1)[0]}`,
+        `camera_info of ${imageTopic}: ${fault}; images are seen as they come`,
+      );
     return image && { ...image, arrivedMs };
   };
   const decode = async (arrival: Arrival): Promise<NetworkFrame | undefined> => {

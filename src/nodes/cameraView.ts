@@ -9,7 +9,7 @@ import { imageBytes } from '../media/imageEncodings';
 import { decodePicture, type LeastSize } from './compressedPicture';
 import { intrinsicsOf, lensView, type LensView, type LensViewOptions } from './lensView';
 import { scaleCameraInfo } from './ros/cameraInfo';
-import type { Header } from './ros/cdr';
+import { checkHeader, type Header } from './ros/cdr';
 import { readCompressedImage, readImage, type CameraInfoMessage } from './ros/messages';
 import type { ThrottledLog } from './ros/throttledLog';
 
@@ -79,6 +79,7 @@ export class CameraView {
   take(message: Buffer): ShrunkImage | undefined {
     try {
       const image = readImage(message);
+      checkHeader(image.header);
       return this.#view(image.header, image, imageBytes(image));
     } catch (error) {
       return this.#reject(error as Error);
@@ -89,6 +90,7 @@ export class CameraView {
   async takeCompressed(message: Buffer): Promise<ShrunkImage | undefined> {
     try {
       const compressed = readCompressedImage(message);
+      checkHeader(compressed.header);
       const picture = await decodePicture(compressed, (size) => this.#leastSource(size));
       return this.#view(compressed.header, picture, picture.pixels);
     } catch (error) {

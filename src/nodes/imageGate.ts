@@ -35,7 +35,7 @@ export class ImageGate {
       statistics.framesIn++;
       statistics.rejected++;
       const text = `message has ${message.length} bytes, max_image_bytes is ${limits.maxImageBytes}`;
-      log.warn('image size', `${imageTopic}: image ignored: ${text}`);
+      log.warn('image message', `${imageTopic}: image ignored: ${text}`);
       return false;
     }
     if (limits.maxRate <= 0) return true;

@@ -7,6 +7,7 @@ import type { ModelSender } from './modelSender';
 import type { Time } from './ros/cdr';
 import type { ModelAnswer } from './ros/modelMessages';
 import type { Logger } from './ros/rclnodejs';
+import { oneLine } from './ros/throttledLog';
 
 /** Between two tries to write the version. */
 const RETRY_MS = 5000;
@@ -100,7 +101,8 @@ export class ModelHandOver {
     }
   }
 
-  #hear(answer: ModelAnswer): void {
+  #hear({ reason: given, ...rest }: ModelAnswer): void {
+    const answer = { ...rest, reason: oneLine(given) };
     this.runningSha256 = answer.runningSha256;
     const sent = this.#sent;
     if (!sent) return;

@@ -3,7 +3,7 @@ import type { ModelUpdate } from '../inference/modelUpdate';
 import { CdrWriter, type Time } from './ros/cdr';
 import { readModelAck, writeModelUpdate, type ModelAnswer } from './ros/modelMessages';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
-import { ThrottledLog } from './ros/throttledLog';
+import { ThrottledLog, warnIgnored } from './ros/throttledLog';
 
 /**
  * The other end of a depth_node's ~/model_update: publishes updates and hears the answers. A depth_node that starts later gets the last update, as long
@@ -30,7 +30,7 @@ export class ModelSender {
       try {
         answer = readModelAck(message);
       } catch (error) {
-        return log.warn('model_ack', `${depthNode}/model_ack: message ignored: ${(error as Error).message}`);
+        return warnIgnored(log, `${depthNode}/model_ack`, error as Error);
       }
       acks$.next(answer);
     };

@@ -8,7 +8,7 @@ import { stampSeconds, type CdrWriter, type Header, type Time } from './ros/cdr'
 import type { DiagnosticStatus } from './ros/messages';
 import type { OwnEnd } from './ros/topicFaults';
 import { ScaleFollower } from './scaleFollower';
-import { NEAREST, type VehicleSpeed } from './vehicleSpeed';
+import type { VehicleSpeed } from './vehicleSpeed';
 
 /** A clock that jumps makes no scale older than this. */
 const LONGEST_PAUSE_SECONDS = 60;
@@ -119,7 +119,7 @@ export class Navigator {
     const { parameters, speed } = this.#options;
     if (parameters.scaleSource === 'camera_height') return 'no ground seen yet';
     if (!speed?.received) return 'no speed has come yet';
-    return `${speed.received} speeds have come, too few of them at ${parameters.leastSpeed} m/s or more and stamped within ${NEAREST} s of a frame`;
+    return `${speed.received} speeds have come, too few of them at ${parameters.leastSpeed} m/s or more and stamped within ${speed.nearest} s of a frame`;
   }
 
   /** For /diagnostics. */

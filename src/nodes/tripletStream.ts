@@ -147,7 +147,7 @@ export class TripletStream {
   /** The photometric losses assume a pinhole. */
   #warnOfLens(fault: string): void {
     const { log, imageTopic } = this.#options;
-    log.warnOnce(`lens ${fault}`, `camera_info of ${imageTopic}: nothing is learned: ${fault}`);
+    log.warnOnce(`lens ${fault.split(' ', 1)[0]}`, `camera_info of ${imageTopic}: nothing is learned: ${fault}`);
   }
 
   #skip(fault: FrameFault): undefined {

@@ -1,34 +1,41 @@
 /** The vehicle's speed at a camera frame's time, from a twist or an odometry topic. */
-import { stampSeconds } from './ros/cdr';
+import { checkHeader, stampSeconds } from './ros/cdr';
 import { readOdometryTwist, readTwistStamped } from './ros/messages';
 import { overriddenQos } from './ros/qosOverrides';
 import { qos, type RosNode } from './ros/rclnodejs';
-import type { ThrottledLog } from './ros/throttledLog';
+import { warnIgnored, type ThrottledLog } from './ros/throttledLog';
 import type { OwnEnd } from './ros/topicFaults';
 
-/** Seconds from a frame to the nearest measurement, at most. */
-export const NEAREST = 0.2;
 const REMEMBERED = 200;
+/** m/s; nothing that carries a camera and a network is faster, and the scale would follow it. */
+const FASTEST = 1000;
 
 export class VehicleSpeed {
   /** Measurements taken. */
   received = 0;
+  /** Seconds from a frame to the nearest measurement, at most. */
+  readonly nearest = 0.2;
   /** Where they come from. */
   readonly subscriptions: OwnEnd[] = [];
   readonly #measured: { stamp: number; speed: number }[] = [];
 
+  /** Throws RangeError where the velocity is none. */
   add(stamp: number, linear: ArrayLike<number>): void {
+    const speed = Math.hypot(linear[0], linear[1], linear[2]);
+    const bad = ['x', 'y', 'z'].findIndex((_, i) => !Number.isFinite(linear[i]));
+    if (bad >= 0) throw new RangeError(`twist.linear.${'xyz'[bad]} is ${linear[bad]}`);
+    if (speed > FASTEST) throw new RangeError(`twist.linear is ${speed} m/s, more than ${FASTEST}`);
     this.received++;
-    this.#measured.push({ stamp, speed: Math.hypot(linear[0], linear[1], linear[2]) });
+    this.#measured.push({ stamp, speed });
     if (this.#measured.length > REMEMBERED) this.#measured.shift();
   }
 
   /** m/s; undefined where nothing was measured near the time. */
   at(stamp: number): number | undefined {
-    let [speed, nearest] = [undefined as number | undefined, NEAREST];
+    let [speed, nearest] = [undefined as number | undefined, this.nearest];
     for (const one of this.#measured) {
       const distance = Math.abs(one.stamp - stamp);
-      if (distance > nearest || !Number.isFinite(one.speed)) continue;
+      if (distance > nearest) continue;
       [speed, nearest] = [one.speed, distance];
     }
     return speed;
@@ -54,9 +61,10 @@ export function subscribeSpeed(
     const { topic } = node.createSubscription(type, topics[kind], { qos: wanted, isRaw: true }, (message) => {
       try {
         const { header, linear } = read(message);
+        checkHeader(header);
         speed.add(stampSeconds(header.stamp), linear);
       } catch (error) {
-        log.warn(kind, `${topic}: message ignored: ${(error as Error).message}`);
+        warnIgnored(log, topic, error as Error);
       }
     });
     speed.subscriptions.push({ topic, type, qos: wanted, what: 'speed' });

@@ -18,5 +18,9 @@ test('messages are read by the installed definitions', () => {
     header: { stamp: { sec: 1, nanosec: 2 } },
     status: [{ level: 1, name: 'a: B', message: 'c', hardware_id: 'd', values: [{ key: 'e', value: 'f' }] }],
   });
-  expect(() => read(message.subarray(0, message.length - 3))).toThrow(RangeError);
+  const whole = Buffer.from(message);
+  for (let length = 0; length < whole.length; length++)
+    expect(() => read(whole.subarray(0, length))).toThrow(
+      `diagnostic_msgs/msg/DiagnosticArray of ${length} bytes ends inside a field`,
+    );
 });

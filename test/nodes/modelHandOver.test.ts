@@ -209,3 +209,14 @@ test('a version that cannot be written is named, the update goes out, and it is 
   await wire.settled();
   expect(sender.accepted).toBe(1);
 });
+
+test('what an answer says is one line in the log and the status', async () => {
+  await wire.start();
+  const sender = await handOver();
+  const answer = { accepted: false, version: 1, sha256: '', runningVersion: 0, runningSha256: '', swapMilliseconds: 0 };
+  sender.send(better);
+  wire.acks$.next({ ...answer, reason: 'no\n[FATAL] forged', updateStamp: { sec: 1, nanosec: 7 } });
+  expect(log.warn).toEqual(['depth_node refused update 1: no [FATAL] forged']);
+  expect(sender.refusal).toBe('update 1: no [FATAL] forged');
+  await wire.settled();
+});

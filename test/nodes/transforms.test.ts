@@ -49,16 +49,27 @@ test('what is not connected is not found, and circles end', () => {
     expect(frames.find(frame, within)).toBeUndefined();
 });
 
-test('the newest transform counts, and one that is no number does not', () => {
+test('the newest transform counts', () => {
   const frames = tree();
-  frames.add(link('base', 'mast', { ...mast, translation: Float64Array.of(NaN, 0, 0) }));
-  near(frames.find('mast', 'base'), mast);
   frames.add(link('base', 'mast', wheel));
   near(frames.find('mast', 'base'), wheel);
 });
 
+test('a circle is opened where it is older, and made-up names come to an end', () => {
+  const frames = tree();
+  const circle = frames.add(link('lens', 'base', mast));
+  expect(circle?.message).toBe('circle of base below lens: mast is no longer below base');
+  near(frames.find('base', 'lens'), mast);
+  expect(frames.find('lens', 'mast')).toBeDefined();
+  const faults = Array.from({ length: 10_001 }, (_, i) => frames.add(link('base', `made up ${i}`, mast)));
+  expect(faults.filter(Boolean).length).toBe(5);
+  expect(faults.at(-1)!.message).toBe('frames are 10000 already; made up 10000 is one too many');
+  expect(frames.add(link('base', 'wheel', mast))).toBeUndefined(); // known ones still move
+});
+
 test('messages are read as they were written', () => {
-  const [got] = readTransforms(Buffer.from(writeTransform(new CdrWriter().start(), link('base', 'mast', mast)).take()));
+  const message = Buffer.from(writeTransform(new CdrWriter().start(), link('base', 'mast', mast)).take());
+  const [got] = readTransforms(message).transforms;
   expect(got).toMatchObject({ header: { stamp, frameId: 'base' }, child: 'mast' });
   near(got.pose, mast);
   expect(() => readTransforms(Buffer.from([0, 1, 0, 0, 2, 0, 0, 0]))).toThrow(RangeError);

@@ -69,7 +69,7 @@ class Rig {
 
   show(data: Uint8Array, width = WIDTH, height = HEIGHT): void {
     this.seconds += 1 / RATE;
-    const stamp = { sec: Math.floor(this.seconds), nanosec: Math.round((this.seconds % 1) * 1e9) };
+    const stamp = { sec: Math.floor(this.seconds), nanosec: Math.floor((this.seconds % 1) * 1e9) };
     const image = { header: { stamp, frameId: 'camera' }, height, width, encoding: 'rgb8', isBigEndian: false };
     const message = writeImage(this.#cdr.start(), { ...image, step: 3 * width, data }).take();
     const triplet = this.stream.take(Buffer.from(message));

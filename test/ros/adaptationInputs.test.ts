@@ -1,6 +1,7 @@
 /** What adaptation_node is told beside the images: the vehicle's speed, and every parameter that changes while it runs. */
-import { rmSync } from 'node:fs';
-import { AdaptationRig, ODOMETRY, TEST_MS, type Status } from '../support/adaptationNode';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AdaptationRig, ODOMETRY, STATE, TEST_MS, type Status } from '../support/adaptationNode';
 
 const rig = new AdaptationRig();
 beforeAll(() => rig.prepare(), TEST_MS);
@@ -33,6 +34,30 @@ test(
     await rig.stream({ speed: 4, odometry: ODOMETRY });
     const driven = await rig.status((status) => status.step > step && velocityLoss(status) !== undefined);
     expect(velocityLoss(driven)).toBeGreaterThan(0);
+  },
+  TEST_MS,
+);
+
+test(
+  'images of image_transport compressed are learned from; files that are no pictures are rejected and named',
+  async () => {
+    const parameters = { judge_every: 1000, image_transport: 'compressed' };
+    await rig.start(parameters, ['-p', 'image_transport:=compressed']);
+    const skipped = ({ skipped_reasons: reasons, skipped_counts: counts }: Status): number =>
+      counts[reasons.indexOf('rejected')];
+    await rig.stream({ path: await rig.writeJpegs(), compressed: true, rate: 5 });
+    const learning = await rig.status(({ state, step }) => state === STATE.learning && step > 1);
+    expect(skipped(learning)).toBe(0);
+    expect(learning.triplets).toBeGreaterThan(0);
+    await rig.stopStream();
+    const noFile = join(rig.folder, 'noFile.jpegs');
+    writeFileSync(noFile, Buffer.concat([Buffer.from([100, 0, 0, 0]), Buffer.alloc(100, 7)]));
+    await rig.stream({ path: noFile, compressed: true, rate: 5 });
+    await rig.node.logged(
+      /image_raw\/compressed: image ignored: data of format "rgb8; jpeg compressed bgr8" cannot be decoded/,
+    );
+    expect(skipped(await rig.status((status) => skipped(status) > 0))).toBeGreaterThan(0);
+    await rig.diagnostic('Camera', ({ message }) => message.startsWith('the images cannot be read'));
   },
   TEST_MS,
 );

@@ -174,7 +174,7 @@ test("by the vehicle's speed depth, points of the way and odometry become metric
   const scales: number[] = [];
   let last = unknown;
   for (let i = 0; i < 65; i++) {
-    const [sec, nanosec] = [Math.floor(rig.seconds + 0.02), Math.round(((rig.seconds + 0.02) % 1) * 1e9)];
+    const [sec, nanosec] = [Math.floor(rig.seconds + 0.02), Math.floor(((rig.seconds + 0.02) % 1) * 1e9)];
     await rig.peer.command('twist', { topic: '/twist', stamp: [sec, nanosec], speed: 12 });
     last = await look(i % 2);
     scales.push(last.motion.scale as number);

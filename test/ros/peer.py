@@ -33,7 +33,7 @@ from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
 
-from peer_operations import OPERATIONS_TYPES, Operations, operations_fields
+from peer_operations import OPERATIONS_TYPES, Operations, operations_fields, stream_frames
 
 TYPES = {kind.__name__: kind for kind in (Image, CameraInfo, DepthGradient, EgoMotion, DiagnosticArray, ModelAck, ModelUpdate, AdaptationStatus, TwistStamped, Odometry, PointCloud2, TFMessage)}
 TYPES |= OPERATIONS_TYPES
@@ -373,16 +373,12 @@ class Peer(Operations):
 
     def start_stream(self, command):
         """
-        The rgb8 frames of the file `path` again and again at `rate` per second until `stop_stream`, each with its camera_info, its speed where there is
+        The frames of the file `path` (peer_operations.stream_frames) again and again at `rate` per second until `stop_stream`, each with its camera_info, its speed where there is
         one, and a stamp of this moment plus `offset` seconds. With `depth` it waits on a busy machine, so that two depths at most are on their way.
         """
         stopping = self.stopping = threading.Event()
         self.streamed = []
-        size = command['width'] * command['height'] * 3
-        with open(command['path'], 'rb') as file:
-            content = file.read()
-        frames = [content[at : at + size] for at in range(0, len(content), size)]
-        image = Image(width=command['width'], height=command['height'], step=command['width'] * 3, encoding='rgb8')
+        frames, image = stream_frames(command)
         image.header.frame_id = command.get('frameId', '')
         info = CameraInfo(width=command['width'], height=command['height'], distortion_model='plumb_bob')
         info.k = [float(value) for value in command['k']]

@@ -1,5 +1,6 @@
 """What a lifecycle manager, an operator and an enemy do to a node: the part of peer.py that is about operations."""
 
+import array
 import base64
 import threading
 import time
@@ -8,7 +9,7 @@ from lifecycle_msgs.msg import Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, GetParameterTypes, SetParameters
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CompressedImage, Image
 
 OPERATIONS_TYPES = {'TransitionEvent': TransitionEvent, 'CompressedImage': CompressedImage}
 
@@ -23,6 +24,22 @@ def operations_fields(message):
             'to': message.goal_state.label,
         }
     return {'stamp': [message.header.stamp.sec, message.header.stamp.nanosec]}
+
+
+def stream_frames(command):
+    """What is in the file `path`, and the message that carries it: rgb8 frames; with `compressed` JPEGs, each after its length (uint32)."""
+    with open(command['path'], 'rb') as file:
+        content = file.read()
+    if command.get('compressed'):
+        frames, at = [], 0
+        while at < len(content):
+            end = at + 4 + int.from_bytes(content[at : at + 4], 'little')
+            frames.append(array.array('B', content[at + 4 : end]))
+            at = end
+        return frames, CompressedImage(format='rgb8; jpeg compressed bgr8')
+    size = command['width'] * command['height'] * 3
+    frames = [content[at : at + size] for at in range(0, len(content), size)]
+    return frames, Image(width=command['width'], height=command['height'], step=command['width'] * 3, encoding='rgb8')
 
 
 class Operations:
@@ -66,6 +83,15 @@ class Operations:
         message = base64.b64decode(command['data'])
         for _ in range(command.get('times', 1)):
             self.publishers[command['topic']].publish(message)
+        return {}
+
+    def barrage(self, command):
+        """Bytes in the place of messages, on several topics: [topic, base64, times]; slowly enough for a node to see most of them."""
+        for topic, data, times in command['messages']:
+            message = base64.b64decode(data)
+            for _ in range(times):
+                self.publishers[topic].publish(message)
+            time.sleep(command.get('gap', 0.0005))
         return {}
 
     def publish_until_stopped(self, command):

@@ -46,6 +46,8 @@ export interface StreamCommand {
   path?: string;
   rate?: number;
   offset?: number;
+  /** JPEGs of `writeJpegs`, on the image topic's /compressed. */
+  compressed?: boolean;
   /** Without camera_info. */
   blind?: boolean;
   /** m/s on the twist topic, */
@@ -141,6 +143,21 @@ export class AdaptationRig {
     return path;
   }
 
+  /** The place as JPEGs, for a compressed `stream`. @returns its path */
+  async writeJpegs(): Promise<string> {
+    const path = join(this.folder, 'place.jpegs');
+    const files = await Promise.all(
+      Array.from({ length: this.#drive.count }, (_, frame) =>
+        sharp(this.placeFrame(frame), { raw: { ...SMALL, channels: 3 } })
+          .jpeg({ quality: 95 })
+          .toBuffer(),
+      ),
+    );
+    const length = (file: Buffer): Buffer => Buffer.from(Uint32Array.of(file.length).buffer);
+    writeFileSync(path, Buffer.concat(files.flatMap((file) => [length(file), file])));
+    return path;
+  }
+
   /** The place's frame, for changes to it. */
   placeFrame(frame: number): Uint8Array {
     const into = new Uint8Array(3 * SMALL.width * SMALL.height);
@@ -148,13 +165,18 @@ export class AdaptationRig {
     return into;
   }
 
+  /** Its ROS domain, and whatever it keeps. */
+  prepareEnvironment(): NodeJS.ProcessEnv {
+    return (this.environment = this.shared?.() ?? { ...rosEnvironment(), DEPTHGRAD_CACHE: join(this.folder, 'cache') });
+  }
+
   async start(parameters: Record<string, string | number | boolean> = {}, ofDepthNode: string[] = []): Promise<void> {
-    this.environment = this.shared?.() ?? { ...rosEnvironment(), DEPTHGRAD_CACHE: join(this.folder, 'cache') };
+    this.prepareEnvironment();
     const { odometry_topic: odometry } = parameters;
     const speed = odometry ? `${odometry}=Odometry:pub` : `${TWIST}=TwistStamped:pub`;
     this.peer = new Peer(
       [
-        `${IMAGE}=Image:pub`,
+        parameters.image_transport === 'compressed' ? `${IMAGE}/compressed=CompressedImage:pub` : `${IMAGE}=Image:pub`,
         `${INFO}=CameraInfo:pub`,
         speed,
         `${DEPTH}=Image:sub`,
@@ -208,7 +230,7 @@ export class AdaptationRig {
     const info = blind ? {} : { info: this.of(INFO) };
     const vehicle = speed === undefined ? {} : odometry ? { odometry, speed } : { twist: this.of(TWIST), speed };
     const command = {
-      topic: this.of(IMAGE),
+      topic: this.of(rest.compressed ? `${IMAGE}/compressed` : IMAGE),
       depth: this.of(DEPTH),
       path,
       rate,

@@ -113,7 +113,7 @@ export class DepthNodeRig {
     const width = command.width ?? WIDTH;
     const height = command.height ?? HEIGHT;
     this.seconds += 0.04;
-    const stamp: [number, number] = [Math.floor(this.seconds), Math.round((this.seconds % 1) * 1e9)];
+    const stamp: [number, number] = [Math.floor(this.seconds), Math.floor((this.seconds % 1) * 1e9)];
     const pixels = command.data ? {} : encode(picture(width, height, 1), width, 'rgb8');
     const fields = { topic: IMAGE, frameId: 'front_optical', width, height, step: width * 3, encoding: 'rgb8', stamp };
     await this.peer.command('image', { ...fields, ...pixels, ...command });

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import type { DashboardParameters } from '../dashboardParameters';
 import { messageReader } from '../ros/messageDefinitions';
 import { qos, type RosNode, type Subscription } from '../ros/rclnodejs';
-import type { ThrottledLog } from '../ros/throttledLog';
+import { warnIgnored, type ThrottledLog } from '../ros/throttledLog';
 import { Comparison } from './comparison';
 import { Numbers, toJson } from './numbers';
 import { PICTURES, PictureCapture, type PictureName } from './pictureCapture';
@@ -131,7 +131,7 @@ export class Dashboard {
           try {
             take(read(message));
           } catch (error) {
-            this.#log.warn(name, `${subscription.topic}: not shown: ${(error as Error).message}`);
+            warnIgnored(this.#log, subscription.topic, error as Error, 'not shown');
           }
         },
       );

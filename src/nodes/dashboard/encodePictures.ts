@@ -4,7 +4,7 @@ import { ImageResizer, type ImageBytes, type ImageSize } from '../../geometry/im
 import { imageBytes } from '../../media/imageEncodings';
 import { decodePicture } from '../compressedPicture';
 import type { ImageTransport } from '../imageParameters';
-import { CdrReader, type Header, type Time } from '../ros/cdr';
+import { CdrReader, checkHeader, type Header, type Time } from '../ros/cdr';
 import {
   readCompressedImage,
   readImage,
@@ -15,6 +15,8 @@ import {
 import { toHalves } from './viewFrame';
 
 const JPEG_QUALITY = 80;
+/** Pixels; taller than the widest that can be asked for is no camera, and JPEG ends at 65,535. */
+const TALLEST = 4096;
 
 sharp.concurrency(1);
 
@@ -39,9 +41,11 @@ export interface EncodedPicture {
   readonly payload: Uint8Array;
 }
 
-/** Seconds and nanoseconds at the start of a message that begins with a header. */
+/** Seconds and nanoseconds at the start of a message that begins with a header. Throws RangeError where that is none. */
 export function readStamp(message: Buffer): Time {
-  return new CdrReader(message).time();
+  const header = new CdrReader(message).header();
+  checkHeader(header);
+  return header.stamp;
 }
 
 export interface CameraEncoding {
@@ -78,13 +82,13 @@ export class CameraEncoder {
 }
 
 function pictureSize({ width, height }: ImageSize, widest: number): ImageSize {
-  const pictureWidth = Math.min(widest, width);
-  return { width: pictureWidth, height: Math.max(1, Math.round((height * pictureWidth) / width)) };
+  const shrink = Math.min(1, widest / width, TALLEST / height);
+  return { width: Math.max(1, Math.round(width * shrink)), height: Math.max(1, Math.round(height * shrink)) };
 }
 
 function rawImage(message: Buffer): CameraImage {
   const image = readImage(message);
-  return { ...image, pixels: imageBytes(image) };
+  return { ...image, pixels: imageBytes(image) }; // checked before anything is made of the size that the message says it has
 }
 
 /** Decoded even where it is a JPEG already: a browser gets what depth_node reads from it, PNG and swapped colours included, and no more than it shows. */

@@ -1,7 +1,8 @@
 /** The numbers of the page: what the nodes say of themselves, as it was said. */
 import { latchedQos, qos, type Qos, type RosNode } from '../ros/rclnodejs';
+import { checkHeader, stampSeconds } from '../ros/cdr';
 import { messageReader } from '../ros/messageDefinitions';
-import type { ThrottledLog } from '../ros/throttledLog';
+import { warnIgnored, type ThrottledLog } from '../ros/throttledLog';
 import { ADAPTATION_STATES } from '../adaptationStatus';
 import type { AdaptationStatus, DiagnosticArray } from './received';
 
@@ -26,6 +27,8 @@ export interface NumbersOptions {
 
 /** Said once a second; older than this it is no longer so. */
 const STALE_MS = 3500;
+/** Parts that both nodes have at most; more are names that somebody makes up. */
+const MOST_STATUSES = 50;
 
 export class Numbers {
   /** Of the status with rate, latency and drops. */
@@ -44,16 +47,19 @@ export class Numbers {
         try {
           take(message);
         } catch (error) {
-          log.warn(topic, `${subscription.topic}: not shown: ${(error as Error).message}`);
+          warnIgnored(log, subscription.topic, error as Error, 'not shown');
         }
       });
     };
     listen('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics', qos('reliable', 10), (message) => {
       const { header, status } = readDiagnostics(message);
-      const stamp = header.stamp.sec + header.stamp.nanosec * 1e-9;
+      checkHeader({ stamp: header.stamp, frameId: header.frame_id });
+      const stamp = stampSeconds(header.stamp);
       for (const { name, level, message: text, values } of status) {
         if (![depthName, adaptationName].some((node) => name.startsWith(`${node}: `))) continue;
         const known = Object.fromEntries(values.map(({ key, value }) => [key, value]));
+        if (this.#diagnostics.size >= MOST_STATUSES && !this.#diagnostics.has(name))
+          throw new RangeError(`status is of ${name}, beyond the ${MOST_STATUSES} there are`);
         this.#diagnostics.set(name, { level, message: text, values: known, stamp, receivedMs: performance.now() });
         if (name !== `${depthName}: Inference`) continue;
         onModel(`${known.model_name} ${known.model_version}`, known.model_sha256);

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { secondsBetween } from '../egoMotionMessage';
 import type { Time } from '../ros/cdr';
 import { imageStream } from '../ros/imageStream';
+import { cameraInfoFault } from '../ros/cameraInfo';
 import { readCameraInfo, type CameraInfoMessage } from '../ros/messages';
 import { pollTopic, qos, type PolledSubscription, type RosNode, type Subscription } from '../ros/rclnodejs';
-import type { ThrottledLog } from '../ros/throttledLog';
+import { warnIgnored, type ThrottledLog } from '../ros/throttledLog';
 import type { DashboardParameters } from '../dashboardParameters';
 import {
   CameraEncoder,
@@ -66,16 +67,19 @@ export class PictureCapture {
       this.#infoSubscription = undefined;
     } else {
       const options = { qos: qos('best_effort', 1), isRaw: true } as const;
-      const topic = `${this.#parameters.depthNode}/camera_info`;
+      const topic = this.#node.resolveTopicName(`${this.#parameters.depthNode}/camera_info`);
       this.#infoSubscription = this.#node.createSubscription(
         'sensor_msgs/msg/CameraInfo',
         topic,
         options,
         (message) => {
           try {
-            this.#info = readCameraInfo(message);
+            const info = readCameraInfo(message);
+            const fault = cameraInfoFault(info);
+            this.#info = fault === undefined ? info : undefined;
+            if (fault !== undefined) throw new RangeError(fault);
           } catch (error) {
-            this.#log.warn(topic, `${topic}: message ignored: ${(error as Error).message}`);
+            warnIgnored(this.#log, topic, error as Error);
           }
         },
       );
@@ -103,11 +107,14 @@ export class PictureCapture {
       try {
         pictures.set(name, await this.#encode(name, message));
       } catch (error) {
-        const topic = this.#sources.get(name)?.subscription.topic ?? name;
-        this.#log.warn(name, `${topic}: not shown: ${(error as Error).message}`);
+        this.#warn(name, error as Error);
       }
     }
     return pictures;
+  }
+
+  #warn(name: PictureName, error: Error): void {
+    warnIgnored(this.#log, this.#sources.get(name)?.subscription.topic ?? name, error, 'not shown');
   }
 
   async #takeInstant(due: readonly PictureName[]): Promise<Map<PictureName, Buffer>> {
@@ -121,8 +128,13 @@ export class PictureCapture {
         if (!source || !pending.has(name)) continue;
         const message = source.subscription.take();
         if (message) {
+          try {
+            source.stamp = readStamp(message);
+          } catch (error) {
+            this.#warn(name, error as Error);
+            continue;
+          }
           messages.set(name, message);
-          source.stamp = readStamp(message);
           instant ??= source.stamp;
         }
         const reached = instant && source.stamp && secondsBetween(instant, source.stamp) >= 0;

@@ -1,10 +1,16 @@
 /** The path the camera went: depth_node's odometry where there is one, else its ego-motions chained. */
 import { compose, identity, rotationFromQuaternion, type Se3 } from '../../geometry/se3';
+import { checkHeader } from '../ros/cdr';
 import { SCALE_CODES, SCALE_UNAVAILABLE } from '../ros/messages';
 import type { EgoMotion, Odometry } from './received';
 
 /** Points kept; when there are more, every second one goes. */
 const MOST_POINTS = 4000;
+const QUATERNION_TOLERANCE = 1e-2;
+const LARGEST_SOURCE = Math.max(...Object.values(SCALE_CODES));
+
+/** Metres or units of the depth map, from the start and per second: beyond it numbers are none. */
+const FARTHEST = 1e9;
 
 export type TrajectorySource = 'odometry' | 'ego_motion';
 
@@ -38,15 +44,30 @@ export class Trajectory {
     return this.#length;
   }
 
+  /** Throws RangeError, and changes nothing, where the message is no odometry. */
   takeOdometry({ header, pose }: Odometry): void {
+    checkHeader({ stamp: header.stamp, frameId: header.frame_id });
+    checkVector('pose.position', pose.pose.position);
     if (this.source !== 'odometry') this.#begin('odometry');
     this.frameId = header.frame_id;
     const { x, y, z } = pose.pose.position;
     this.#add(x, y, z);
   }
 
+  /** Throws RangeError, and changes nothing, where the message is no motion: one that is not finite would stay in the chain for good. */
   takeEgoMotion({ header, pose, twist, scale, scale_variance, scale_source, quality }: EgoMotion): void {
     const { linear } = twist.twist;
+    const { position, orientation } = pose.pose;
+    checkHeader({ stamp: header.stamp, frameId: header.frame_id });
+    checkVector('pose.position', position);
+    checkVector('twist.linear', linear);
+    const { x, y, z, w } = orientation;
+    if (!(Math.abs(Math.hypot(x, y, z, w) - 1) <= QUATERNION_TOLERANCE))
+      throw new RangeError(`pose.orientation is ${x} ${y} ${z} ${w}, which is no rotation`);
+    if (!(scale > 0 && scale <= FARTHEST)) throw new RangeError(`scale is ${scale}`);
+    if (!(scale_variance >= 0)) throw new RangeError(`scale_variance is ${scale_variance}`);
+    if (!(quality >= 0 && quality <= 1)) throw new RangeError(`quality is ${quality}`);
+    if (scale_source > LARGEST_SOURCE) throw new RangeError(`scale_source is ${scale_source}`);
     const isMetric = scale_source !== SCALE_UNAVAILABLE && scale_source !== SCALE_CODES.none;
     const speed = Math.hypot(linear.x, linear.y, linear.z);
     this.scale = { source: scale_source, scale, variance: scale_variance, quality, speed };
@@ -56,8 +77,6 @@ export class Trajectory {
     if (this.source === 'odometry') return;
     if (!this.source || isNewUnit) this.#begin('ego_motion'); // a path in two units would be none
     this.frameId = `start of ${header.frame_id}`;
-    const { position, orientation } = pose.pose;
-    const { x, y, z, w } = orientation;
     this.#pose = compose(this.#pose, {
       rotation: rotationFromQuaternion([x, y, z, w]),
       translation: Float64Array.of(position.x, position.y, position.z),
@@ -89,7 +108,6 @@ export class Trajectory {
   }
 
   #add(x: number, y: number, z: number): void {
-    if (!Number.isFinite(x + y + z)) return;
     if (this.#last) this.#length += Math.hypot(x - this.#last[0], y - this.#last[1], z - this.#last[2]);
     this.#last = [x, y, z];
     this.version++;
@@ -100,4 +118,9 @@ export class Trajectory {
     this.#points = this.#points.filter((_, i) => Math.floor(i / 3) % 2 === 0);
     this.#every *= 2;
   }
+}
+
+function checkVector(field: string, vector: Odometry['pose']['pose']['position']): void {
+  for (const axis of ['x', 'y', 'z'] as const)
+    if (!(Math.abs(vector[axis]) <= FARTHEST)) throw new RangeError(`${field}.${axis} is ${vector[axis]}`);
 }

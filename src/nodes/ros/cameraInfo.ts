@@ -4,6 +4,9 @@ import { type CameraInfoMessage, WHOLE_IMAGE } from './messages';
 const SHORTEST_FOCAL = 1;
 /** No number of a camera is as large; scaled, it could be infinite. */
 const LARGEST = 1e9;
+/** No lens model has more coefficients (OpenCV's largest has 14), and none so long a name; both would go out again with every frame. */
+const MOST_COEFFICIENTS = 100;
+const LONGEST_MODEL = 100;
 
 /** What is wrong with a camera_info for our purpose, naming the field; undefined when nothing is. */
 export function cameraInfoFault(info: CameraInfoMessage): string | undefined {
@@ -16,6 +19,9 @@ export function cameraInfoFault(info: CameraInfoMessage): string | undefined {
       return `${field} is ${value}: the camera is not calibrated`;
     }
   }
+  if (info.d.length > MOST_COEFFICIENTS) return `d has ${info.d.length} coefficients`;
+  if (info.distortionModel.length > LONGEST_MODEL)
+    return `distortion_model has ${info.distortionModel.length} characters`;
   for (const [name, matrix] of Object.entries({ k: info.k, r: info.r, p: info.p, d: info.d })) {
     const bad = Array.from(matrix).findIndex((value) => !(Math.abs(value) < LARGEST));
     if (bad >= 0) return `${name}[${bad}] is ${matrix[bad]}`;

@@ -22,6 +22,20 @@ export interface Header {
   readonly frameId: string;
 }
 
+/** No frame has so long a name; it would go out again with every message made of this one. */
+const LONGEST_FRAME_ID = 1000;
+
+/** Throws RangeError where a name of a frame is none. */
+export function checkFrameId(field: string, id: string): void {
+  if (id.length > LONGEST_FRAME_ID) throw new RangeError(`length of ${field} is ${id.length}`);
+}
+
+/** Throws RangeError where a header is not fit to be passed on: rclcpp throws on seconds below zero, builtin_interfaces/Time ends at 999,999,999 ns. */
+export function checkHeader({ stamp: { sec, nanosec }, frameId }: Header): void {
+  if (sec < 0 || nanosec >= 1e9) throw new RangeError(`header.stamp is ${sec} s and ${nanosec} ns, which is no time`);
+  checkFrameId('header.frame_id', frameId);
+}
+
 /**
  * Writes one message after another into a buffer of its own, which grows to the largest message and is then used again:
  * `take` the bytes and publish them before the next `start`.

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { parse } from '@foxglove/rosmsg';
 import { MessageReader } from '@foxglove/rosmsg2-serialization';
 
+/** Of CDR, before what is aligned. */
+const HEADER_BYTES = 4;
 const SEPARATOR = '='.repeat(80);
 const PRIMITIVES = new Set(
   'bool byte char float32 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 string wstring'.split(' '),
@@ -65,10 +67,16 @@ export function messageReader<Message>(type: string): (message: Buffer) => Messa
   if (definition === undefined) throw new Error(`${type}: no share/${type}.msg in AMENT_PREFIX_PATH`);
   const reader = new MessageReader<Message>(parse(definition, { ros2: true }));
   return (message) => {
-    const fields = reader.readMessage<Message>(message);
-    if (reader.lastReadByteLength() > message.length) {
-      throw new RangeError(`${type} of ${message.length} bytes ends inside a field`);
+    // A copy that begins where arrays of eight bytes are aligned: else the reader makes room for what an array says of its length before it looks whether
+    // the message has as much, and text reaches into whatever else the buffer's memory holds.
+    const aligned = new Uint8Array(new ArrayBuffer(message.length + HEADER_BYTES), HEADER_BYTES);
+    aligned.set(message);
+    try {
+      const fields = reader.readMessage<Message>(aligned);
+      if (reader.lastReadByteLength() <= message.length) return fields;
+    } catch {
+      // Whatever the reader says (offsets, typed arrays), there is one way in which bytes are no message of a type.
     }
-    return fields;
+    throw new RangeError(`${type} of ${message.length} bytes ends inside a field`);
   };
 }

@@ -137,7 +137,10 @@ export function readCameraInfo(message: Buffer): CameraInfoMessage {
   };
 }
 
-/** What is read of a geometry_msgs/TwistStamped or a nav_msgs/Odometry: the linear velocity x, y, z in m/s. */
+/**
+ * What is read of a geometry_msgs/TwistStamped or a nav_msgs/Odometry: the linear velocity x, y, z in m/s. Pose and covariance may be NaN: autopilots
+ * (PX4) say "not known" so.
+ */
 export interface LinearVelocity {
   readonly header: Header;
   readonly linear: Float64Array;

@@ -55,10 +55,14 @@ export function writeModelAck(cdr: CdrWriter, stamp: Time, outcome: ModelAnswer)
     .float32(outcome.swapMilliseconds);
 }
 
+/** A digest, or nothing. */
+const DIGEST = /^([0-9a-f]{64})?$/;
+
+/** Reads the message. Throws RangeError where it is none. */
 export function readModelAck(message: Buffer): ModelAnswer {
   const cdr = new CdrReader(message);
   cdr.time();
-  return {
+  const answer = {
     updateStamp: cdr.time(),
     accepted: cdr.uint8() !== 0,
     reason: cdr.string(),
@@ -68,4 +72,11 @@ export function readModelAck(message: Buffer): ModelAnswer {
     runningSha256: cdr.string(),
     swapMilliseconds: cdr.float32(),
   };
+  const { runningSha256, runningVersion, swapMilliseconds } = answer;
+  // It goes out again with every status. That of the update is only compared.
+  if (!DIGEST.test(runningSha256)) throw new RangeError('running_sha256 is no SHA-256 in hexadecimal');
+  if (runningVersion === Number.MAX_SAFE_INTEGER)
+    throw new RangeError(`running_version is ${runningVersion}: no update could be above it`);
+  if (!(swapMilliseconds >= 0 && swapMilliseconds < Infinity)) throw new RangeError(`swap_ms is ${swapMilliseconds}`);
+  return answer;
 }

@@ -47,6 +47,11 @@ export class ThrottledLog {
   }
 }
 
+/** A message that cannot be used; what the fault begins with, a field or CDR, tells the classes of a topic apart. */
+export function warnIgnored(log: ThrottledLog, topic: string, { message }: Error, what = 'message ignored'): void {
+  log.warn(`${topic} ${message.split(' ', 1)[0]}`, `${topic}: ${what}: ${message}`);
+}
+
 /** Parts of the text come out of messages, whatever is in them: it stays one line, and a short one. */
 export function oneLine(text: string): string {
   const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');

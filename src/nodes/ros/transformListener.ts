@@ -1,6 +1,6 @@
 /** What /tf_static and /tf say of where frames are. */
 import { qos, type Qos, type RosNode, type Subscription } from './rclnodejs';
-import type { ThrottledLog } from './throttledLog';
+import { warnIgnored, type ThrottledLog } from './throttledLog';
 import { readTransforms, TransformTree, type Transform } from './transforms';
 
 export interface TransformListener {
@@ -18,12 +18,15 @@ export function listenToTransforms(
   const listen = (topic: string, quality: Qos, isStatic: boolean): Subscription =>
     node.createSubscription('tf2_msgs/msg/TFMessage', topic, { qos: quality, isRaw: true }, (message) => {
       try {
-        for (const transform of readTransforms(message)) {
-          tree.add(transform);
-          heard(transform, isStatic);
+        const { transforms, faults } = readTransforms(message);
+        for (const fault of faults) warnIgnored(log, topic, fault, 'transform ignored');
+        for (const transform of transforms) {
+          const fault = tree.add(transform);
+          if (fault) warnIgnored(log, topic, fault, 'transform ignored');
+          else heard(transform, isStatic);
         }
       } catch (error) {
-        log.warn(topic, `${topic}: message ignored: ${(error as Error).message}`);
+        warnIgnored(log, topic, error as Error);
       }
     });
   return {

@@ -46,6 +46,18 @@ test('the camera is shrunk to the width asked for, whatever its encoding', async
   expect((await camera.encode(image({}), whole)).header).toMatchObject({ width: 4, height: 2, rows: 2 });
 });
 
+test('nothing is made of a size that the message only says it has, and a column is no taller than a JPEG can be', async () => {
+  const camera = new CameraEncoder();
+  const whole = { imageTransport: 'raw', pictureWidth: 640, imageRows: 0 } as const;
+  const empty = { step: 3, data: new Uint8Array(0) };
+  await expect(camera.encode(image({ ...empty, width: 1, height: 2 ** 32 - 1 }), whole)).rejects.toThrow('data has 0');
+  const column = image({ width: 1, height: 70_000, step: 3, data: new Uint8Array(210_000).fill(90) });
+  const { info } = await sharp((await camera.encode(column, whole)).payload)
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  expect(info).toMatchObject({ width: 1, height: 4096 });
+});
+
 test('maps keep their numbers, and what has none says so', () => {
   const depth = encodeDepth(write(floatImage(header, 1, 4, Float32Array.of(1.5, NaN, Infinity, -Infinity))), undefined);
   expect([...new Uint16Array(depth.payload.buffer)]).toEqual([0x3e00, 0x7e00, 0x7c00, 0xfc00]);

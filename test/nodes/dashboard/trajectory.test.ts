@@ -76,8 +76,30 @@ test('odometry wins over chained motions, whenever it comes', () => {
   trajectory.takeOdometry(odometry(8, 8));
   expect(points(trajectory).at(-1)).toEqual([8, 8, 0]);
   expect(trajectory).toMatchObject({ source: 'odometry', frameId: 'odom', length: 1 });
-  trajectory.takeOdometry(odometry(NaN, 0));
+  expect(() => trajectory.takeOdometry(odometry(NaN, 0))).toThrow('pose.position.x is NaN');
   expect(points(trajectory).at(-1)).toEqual([8, 8, 0]);
+});
+
+test('a motion that is none is refused by field, and the chain goes on from where it was', () => {
+  const trajectory = new Trajectory();
+  trajectory.takeEgoMotion(motion({ ahead: 2 }));
+  const { pose, ...rest } = motion({ ahead: 1 });
+  const { position, orientation } = pose.pose;
+  const bad: [EgoMotion, string][] = [
+    [
+      { ...rest, pose: { pose: { position: { ...position, x: Infinity }, orientation } } },
+      'pose.position.x is Infinity',
+    ],
+    [
+      { ...rest, pose: { pose: { position, orientation: { ...orientation, w: NaN } } } },
+      'pose.orientation is 0 0 0 NaN',
+    ],
+    [motion({ ahead: 1, scale: NaN }), 'scale is NaN'],
+    [{ ...rest, pose, header: { ...header, stamp: { sec: -1, nanosec: 0 } } }, 'header.stamp is -1 s'],
+  ];
+  for (const [message, says] of bad) expect(() => trajectory.takeEgoMotion(message)).toThrow(says);
+  trajectory.takeEgoMotion(motion({ ahead: 2 }));
+  expect(points(trajectory).at(-1)![0]).toBeCloseTo(4, 5);
 });
 
 test('a long path is thinned out; its ends stay', () => {

@@ -1,0 +1,68 @@
+import { Navigator } from '../../src/nodes/navigation';
+import { CdrWriter } from '../../src/nodes/ros/cdr';
+import { ThrottledLog } from '../../src/nodes/ros/throttledLog';
+import type { Scale } from '../../src/odometry/scaleFilter';
+
+const intrinsics = { width: 96, height: 64, fx: 80, fy: 80, cx: 47.5, cy: 25 };
+const depth = new Float32Array(96 * 64).fill(NaN);
+
+/** A camera that sees the ground half a unit below it in every frame; nobody listens. */
+class Drive {
+  readonly #cdr = new CdrWriter();
+  readonly #navigator: Navigator;
+
+  constructor() {
+    const silent = { topic: '', subscriptionCount: 0, publish: () => undefined, waitForAllAcked: () => true };
+    const write = (): void => undefined;
+    this.#navigator = new Navigator({
+      parameters: {
+        publishOdometry: false,
+        publishTf: false,
+        odomFrame: 'odom',
+        baseFrame: '',
+        scaleSource: 'camera_height',
+        fixedScale: 1,
+        cameraHeight: 1.5,
+        leastSpeed: 0.2,
+        speedTopics: { twist: '', odometry: '' },
+      },
+      publishers: { odometry: silent, tf: undefined },
+      speed: undefined,
+      findTransform: () => undefined,
+      owners: undefined,
+      log: new ThrottledLog({ info: write, warn: write, error: write }),
+    });
+    for (let frame = 0; frame < 80; frame++) this.move(100 + Math.floor(frame / 10), (frame % 10) * 1e8);
+  }
+
+  scaleOf(model = 'a model'): Scale {
+    return this.#navigator.scaleOf(model);
+  }
+
+  move(sec: number, nanosec: number): void {
+    const header = { stamp: { sec, nanosec }, frameId: 'camera' };
+    const motion = { groundHeight: 0.5, vector: undefined, previousStamp: undefined };
+    this.#navigator.move({ header, depth, intrinsics, scale: this.scaleOf(), ...motion }, this.#cdr);
+  }
+}
+
+test('one stamp of another year makes the scale a little less sure, not unknown', () => {
+  const drive = new Drive();
+  const before = drive.scaleOf();
+  expect(before).toMatchObject({ known: true, scale: expect.closeTo(3, 1) as number });
+  drive.move(2_000_000_000, 0);
+  const after = drive.scaleOf();
+  // A pause of a minute's drift: .03^2 x 60 of ln(scale).
+  expect(after.known).toBe(true);
+  expect(after.variance - before.variance).toBeLessThan(before.scale ** 2 * 0.06);
+});
+
+test('another model leaves the scale where it is, and makes it less sure', () => {
+  const drive = new Drive();
+  const before = drive.scaleOf();
+  drive.scaleOf('another model');
+  drive.move(108, 0);
+  const after = drive.scaleOf('another model');
+  expect(Math.abs(after.scale / before.scale - 1)).toBeLessThan(0.01);
+  expect(after.variance - before.variance).toBeGreaterThan(before.scale ** 2 * 0.15 ** 2 * 0.9);
+});
