@@ -121,14 +121,30 @@ interface Seen {
   readonly odometry: PeerMessage;
 }
 
+const speedNow = (): Promise<void> => {
+  const stamp = { sec: Math.floor(rig.seconds), nanosec: Math.floor((rig.seconds % 1) * 1e9) };
+  return send(TWIST, messages.twist({ header: { stamp, frameId: '' } }));
+};
+
+/** Until the scale is known there is no odometry. */
+async function learnScale(transport: Transport): Promise<void> {
+  for (let frame = 0, known = false; !known; frame++) {
+    await send(INFO, messages.info({}));
+    await speedNow();
+    const stamp = await show(transport, 1 + (frame % 2));
+    await rig.depthAt(stamp);
+    known = (await rig.peer.message(EGO_MOTION, stamped(stamp))).scaleSource === 2;
+  }
+}
+
 /** What two good pictures, 40 ms apart and long after any other, are made into; with a good camera_info, speed and place of the camera. */
 async function see(transport: Transport, first: boolean): Promise<Seen> {
+  if (first) await learnScale(transport);
   for (let attempt = 0; ; attempt++) {
     await send(INFO, messages.info({}));
     await send(TF_STATIC, messages.transforms({}));
     rig.seconds += 100;
-    const header = { stamp: { sec: Math.floor(rig.seconds), nanosec: 0 }, frameId: '' };
-    await send(TWIST, messages.twist({ header }));
+    await speedNow();
     await rig.depthAt(await show(transport, 1));
     const stamp = await show(transport, 2);
     const depth = floats((await rig.depthAt(stamp)).data);
