@@ -1,6 +1,13 @@
 import { compose, fromVector6, inverse, toVector6, type Se3 } from '../../src/geometry/se3';
 import { CdrWriter } from '../../src/nodes/ros/cdr';
-import { readTransforms, TransformTree, writeTransform, type Transform } from '../../src/nodes/ros/transforms';
+import {
+  LONGEST_NAME,
+  MOST_FRAMES,
+  readTransforms,
+  TransformTree,
+  writeTransform,
+  type Transform,
+} from '../../src/nodes/ros/transforms';
 
 const stamp = { sec: 7, nanosec: 8 };
 const link = (parent: string, child: string, pose: Se3): Transform => ({
@@ -55,6 +62,24 @@ test('the newest transform counts, and one that is no number does not', () => {
   near(frames.find('mast', 'base'), mast);
   frames.add(link('base', 'mast', wheel));
   near(frames.find('mast', 'base'), wheel);
+});
+
+test('new names do not fill the memory: what is known goes on, what comes above the bound is refused by its cause', () => {
+  const frames = tree();
+  for (let i = 0; i < 2 * MOST_FRAMES; i++) frames.add(link('base', `thing ${i}`, wheel));
+  expect(frames.add(link('base', 'one more', wheel))).toBe('beyond the first 10000');
+  expect(frames.find('one more', 'base')).toBeUndefined();
+  expect(frames.find(`thing ${MOST_FRAMES}`, 'base')).toBeUndefined();
+  near(frames.find('thing 9000', 'base'), wheel);
+  expect(frames.add(link('base', 'mast', wheel))).toBeUndefined();
+  near(frames.find('mast', 'base'), wheel);
+});
+
+test('nor do long ones', () => {
+  const [frames, long] = [new TransformTree(), 'x'.repeat(LONGEST_NAME + 1)];
+  for (const one of [link('base', long, wheel), link(long, 'mast', wheel)])
+    expect(frames.add(one)).toBe('with a name of more than 256 characters');
+  expect(frames.add(link('base', long.slice(1), wheel))).toBeUndefined();
 });
 
 test('messages are read as they were written', () => {

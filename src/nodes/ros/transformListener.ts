@@ -13,7 +13,11 @@ export function listenToTransforms(node: RosNode, log: ThrottledLog): TransformL
   const listen = (topic: string, quality: Qos): Subscription =>
     node.createSubscription('tf2_msgs/msg/TFMessage', topic, { qos: quality, isRaw: true }, (message) => {
       try {
-        for (const transform of readTransforms(message)) tree.add(transform);
+        for (const transform of readTransforms(message)) {
+          const fault = tree.add(transform);
+          if (fault)
+            log.warnOnce(`tf ${fault}`, `${topic}: frames ${fault} are ignored; the first: ${transform.child}`);
+        }
       } catch (error) {
         log.warn(topic, `${topic}: message ignored: ${(error as Error).message}`);
       }

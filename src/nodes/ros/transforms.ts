@@ -44,13 +44,24 @@ export function writeTransform(cdr: CdrWriter, { header, child, pose }: Transfor
 /** No frame is deeper in the tree than this; a longer chain goes in circles. */
 const DEEPEST = 100;
 
+/** Frames that are remembered; a robot has tens of them, a fleet on one /tf thousands. */
+export const MOST_FRAMES = 10_000;
+/** Characters of a frame's name. */
+export const LONGEST_NAME = 256;
+
 /** Frames by their parents, as /tf and /tf_static say them. */
 export class TransformTree {
   readonly #parents = new Map<string, { parent: string; pose: Se3 }>();
 
-  add({ header, child, pose }: Transform): void {
-    if (!pose.translation.every(Number.isFinite) || !pose.rotation.every(Number.isFinite)) return;
+  /** Whoever publishes a new name with every message must not fill the memory. @returns why the frame is not remembered; undefined where it is */
+  add({ header, child, pose }: Transform): string | undefined {
+    if (!pose.translation.every(Number.isFinite) || !pose.rotation.every(Number.isFinite))
+      return 'with a pose that is no number';
+    if (child.length > LONGEST_NAME || header.frameId.length > LONGEST_NAME)
+      return `with a name of more than ${LONGEST_NAME} characters`;
+    if (this.#parents.size >= MOST_FRAMES && !this.#parents.has(child)) return `beyond the first ${MOST_FRAMES}`;
     this.#parents.set(child, { parent: header.frameId, pose });
+    return undefined;
   }
 
   /** Pose of a frame in another one; undefined where nothing connects them. */
