@@ -83,8 +83,8 @@ export class DepthNodeRig {
   }
 
   /** Starts both; the node waits for a lifecycle manager, and most of its topics are not there yet. */
-  async startManaged(rosArguments: string[], topics: string[]): Promise<void> {
-    this.#startBoth(['-p', 'autostart:=false', ...rosArguments], topics);
+  async startManaged(rosArguments: string[], topics: string[], env = rosEnvironment()): Promise<void> {
+    this.#startBoth(['-p', 'autostart:=false', ...rosArguments], topics, env);
     await this.peer.command('wait_publishers', { topics: ['/depth_node/transition_event', '/diagnostics'] });
   }
 
