@@ -87,7 +87,7 @@ export async function measure(target: Target, options: MeasureOptions): Promise<
   const topics = ['--image', `${base}/image`, '--depth', `${base}/depth_node/depth`];
   const numbers = { width, height, rate, seconds };
   const flags = Object.entries(numbers).flatMap(([flag, value]) => [`--${flag}`, `${value}`]);
-  flags.push('--pid', `${target.process.pid}`);
+  if (target.process.pid !== undefined) flags.push('--pid', `${target.process.pid}`);
   if (points) flags.push('--points', `${base}/depth_node/points`);
   if (pictures) {
     const { fx, fy, cx, cy } = pictures.intrinsics;
