@@ -8,10 +8,13 @@ rate 0   as fast as it goes: two images in flight, so the node always has the ne
 
 --frames FILE plays rgb8 pictures of that size, one after the other in the file, there and back, in place of ready-made ones; --intrinsics is their camera.
 
+--points TOPIC takes point clouds as well; --pid is the node's process, for the processor time it takes meanwhile.
+
 Messages are ready-made CDR bytes with the stamp written in, and come back as bytes: Python's conversion is no part of the figures.
 """
 import argparse
 import json
+import os
 import struct
 import sys
 import time
@@ -22,7 +25,7 @@ import rclpy
 from depthgrad.msg import EgoMotion
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 STAMP = struct.Struct("<iI")  # behind the four bytes of the encapsulation
 PICTURES = 8
@@ -45,6 +48,9 @@ class Measurement:
         motion_topic = options.depth.rsplit("/", 1)[0] + "/ego_motion"
         self.motions = 0
         self.motion_subscription = self.node.create_subscription(EgoMotion, motion_topic, self.on_motion, best_effort, raw=True)
+        self.clouds, self.last_cloud = 0, None
+        if options.points:
+            self.cloud_subscription = self.node.create_subscription(PointCloud2, options.points, self.on_cloud, best_effort, raw=True)
         self.executor = rclpy.executors.SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.images = [bytearray(serialize_message(message)) for message in pictures(options)]
@@ -58,6 +64,10 @@ class Measurement:
 
     def on_motion(self, _message):
         self.motions += 1
+
+    def on_cloud(self, message):
+        self.clouds += 1
+        self.last_cloud = message
 
     def on_depth(self, message):
         now = time.perf_counter()
@@ -120,12 +130,14 @@ class Measurement:
         play = self.paced if options.rate > 0 else self.saturated
         play(options.warmup)
         self.drain()
-        self.published, self.received, self.missing, self.motions = 0, [], [], 0
+        self.published, self.received, self.missing, self.motions, self.clouds = 0, [], [], 0, 0
+        used = processor_seconds(options.pid)
         started = time.perf_counter()
         play(options.seconds)
         seconds = time.perf_counter() - started
         in_time = len(self.received)
         self.drain()
+        used = processor_seconds(options.pid) - used
         if not self.received:
             sys.exit(f"measure.py: {self.published} images on {options.image}, no depth on {options.depth}")
         wall = time.time() - time.perf_counter()
@@ -135,7 +147,16 @@ class Measurement:
             sys.exit(f"measure.py: {options.depth} is no depth map: {depth.encoding} {depth.width}x{depth.height}")
         if self.motions < 0.9 * len(self.received):
             sys.exit(f"measure.py: {len(self.received)} depths but {self.motions} ego-motions")
+        points = 0
+        if options.points:
+            if not self.last_cloud:
+                sys.exit(f"measure.py: {len(self.received)} depths, no cloud on {options.points}")
+            cloud = deserialize_message(self.last_cloud, PointCloud2)
+            points = cloud.width * cloud.height
         return {
+            "processor_s": used,
+            "clouds": self.clouds,
+            "points": points,
             "published": self.published,
             "received": len(self.received),
             "per_second": in_time / seconds,
@@ -150,6 +171,15 @@ class Measurement:
         while self.published_at and time.perf_counter() < limit:
             self.executor.spin_once(timeout_sec=0.05)
         self.published_at.clear()
+
+
+def processor_seconds(pid):
+    """Of a process, user and system time together; 0 where none is watched."""
+    if not pid:
+        return 0.0
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(") ")[2].split(" ")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def pictures(options):
@@ -188,6 +218,8 @@ def main():
     parser.add_argument("--rate", type=float, default=25)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--warmup", type=float, default=1)
+    parser.add_argument("--points")
+    parser.add_argument("--pid", type=int)
     parser.add_argument("--frames")
     parser.add_argument("--intrinsics", type=float, nargs=4, metavar=("FX", "FY", "CX", "CY"))
     options = parser.parse_args()

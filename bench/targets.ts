@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Intrinsics } from '../src/geometry/camera';
-import { NodeProcess, nodeCommand } from '../src/demo/nodeProcess';
+import { NodeProcess, nodeCommand, type ParameterValue } from '../src/demo/nodeProcess';
 import { packageRoot } from '../src/paths';
 
 export type TargetName = 'node' | 'peer' | 'peer_opencv';
@@ -17,10 +17,12 @@ export interface TargetOptions {
   readonly python: string;
   readonly modelPath: string;
   readonly threads: number;
+  /** More parameters of depth_node. */
+  readonly parameters?: Readonly<Record<string, ParameterValue>>;
 }
 
 /** Starts one; the measuring process waits for it. */
-export function startTarget(name: TargetName, { python, modelPath, threads }: TargetOptions): Target {
+export function startTarget(name: TargetName, { python, modelPath, threads, parameters }: TargetOptions): Target {
   const remap = { __ns: namespace(name) };
   const model = { model: modelPath, threads };
   const peer = [python, join(packageRoot(), 'bench', 'peers', 'depth_node.py')];
@@ -31,7 +33,7 @@ export function startTarget(name: TargetName, { python, modelPath, threads }: Ta
           command: nodeCommand('depthNode'),
           remap,
           parameterFile: join(packageRoot(), 'config', 'camera.yaml'),
-          parameters: model,
+          parameters: { ...model, ...parameters },
         })
       : new NodeProcess({
           name: 'depth_node',
@@ -47,6 +49,11 @@ export interface Measured {
   readonly published: number;
   readonly received: number;
   readonly per_second: number;
+  /** Of the target's process, user and system time. */
+  readonly processor_s: number;
+  /** Point clouds received, and the points of the last one; 0 where none were asked for. */
+  readonly clouds: number;
+  readonly points: number;
   readonly latencies_ms: readonly number[];
   /** When each depth came, by Date.now(). */
   readonly received_at_ms: readonly number[];
@@ -63,6 +70,8 @@ export interface MeasureOptions {
   readonly seconds: number;
   /** Pictures to play in place of ready-made ones. */
   readonly pictures?: Pictures;
+  /** Subscribes to ~/points, too. */
+  readonly points?: boolean;
 }
 
 /** rgb8 pictures of one size, one after the other in a file. */
@@ -73,11 +82,13 @@ export interface Pictures {
 
 /** Images to the target, depths back. Throws Error with the words of whichever process failed. */
 export async function measure(target: Target, options: MeasureOptions): Promise<Measured> {
-  const { python, width, height, rate, seconds, pictures } = options;
+  const { python, width, height, rate, seconds, pictures, points } = options;
   const base = namespace(target.name);
   const topics = ['--image', `${base}/image`, '--depth', `${base}/depth_node/depth`];
   const numbers = { width, height, rate, seconds };
   const flags = Object.entries(numbers).flatMap(([flag, value]) => [`--${flag}`, `${value}`]);
+  if (target.process.pid !== undefined) flags.push('--pid', `${target.process.pid}`);
+  if (points) flags.push('--points', `${base}/depth_node/points`);
   if (pictures) {
     const { fx, fy, cx, cy } = pictures.intrinsics;
     flags.push('--frames', pictures.file, '--intrinsics', ...[fx, fy, cx, cy].map(String));

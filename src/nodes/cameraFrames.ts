@@ -1,7 +1,9 @@
 /** The first part of a frame's way through depth_node: image message -> pixels -> the network's view of them. */
 import { filter, map, type Observable } from 'rxjs';
+import type { ImageSize } from '../geometry/imageResizer';
 import type { ModelHost } from '../inference/modelHost';
 import { CameraView, type ShrunkImage, type ViewOptions } from './cameraView';
+import { sizeFault } from './depthImages';
 import type { DepthParameters } from './depthParameters';
 import type { DepthStatistics } from './depthStatistics';
 import { latestOnly } from './latestOnly';
@@ -30,8 +32,9 @@ interface CameraFramesOptions extends Pick<ViewOptions, 'imageTopic' | 'cameraIn
 /** Every image that can be read, at the network's size. Compressed ones that a newer one overtakes are not even decoded. */
 export function cameraFrames(options: CameraFramesOptions): Observable<NetworkFrame> {
   const { images$, network, parameters, statistics, idle, take, imageTopic, log } = options;
-  const { imageRows, rectify, rectified, imageTransport } = parameters;
-  const seen = { ...network.model, imageRows, rectify, rectified };
+  const { imageRows, rectify, rectified, imageTransport, depthSize } = parameters;
+  const tooLarge = (size: ImageSize): string | undefined => sizeFault(depthSize, size);
+  const seen = { ...network.model, imageRows, rectify, rectified, sizeFault: tooLarge };
   const view = new CameraView({ ...options, ...seen, take, onRejected: () => statistics.rejected++ });
 
   const frameOf = (image: ShrunkImage | undefined, { arrivedMs }: Arrival): NetworkFrame | undefined => {

@@ -5,7 +5,7 @@
 import { RGB8 } from '../geometry/areaResize';
 import { ImageResizer, type ImageBytes, type ImageSize } from '../geometry/imageResizer';
 import { LARGEST_SCALE, Rectification, SHRUNK_SCALE, type RectifiedSource } from '../geometry/rectification';
-import { imageBytes } from '../media/imageEncodings';
+import { BadImageError, imageBytes } from '../media/imageEncodings';
 import { decodePicture, type LeastSize } from './compressedPicture';
 import { intrinsicsOf, lensView, type LensView, type LensViewOptions } from './lensView';
 import { scaleCameraInfo } from './ros/cameraInfo';
@@ -19,6 +19,8 @@ export interface ViewOptions extends LensViewOptions {
   readonly height: number;
   /** Rows of the camera's image that the network sees, from the top; 0 is all of them. Of a distorted camera: of the rectified image. */
   readonly imageRows: number;
+  /** Why images of this size are not taken; undefined where they are. Default: all are. */
+  readonly sizeFault?: (size: ImageSize) => string | undefined;
   /** The camera_info in force, of the image; undefined while none, or none usable, has come. */
   readonly cameraInfo: () => CameraInfoMessage | undefined;
   readonly log: ThrottledLog;
@@ -106,7 +108,9 @@ export class CameraView {
 
   /** @param size of the camera's image  @param pixels the image itself, or a smaller copy */
   #view(header: Header, { width, height }: ImageSize, pixels: ImageBytes): ShrunkImage {
-    const { take, width: networkWidth, height: networkHeight } = this.#options;
+    const { take, width: networkWidth, height: networkHeight, sizeFault } = this.#options;
+    const fault = sizeFault?.({ width, height });
+    if (fault) throw new BadImageError(fault);
     const prepared = this.#preparedFor({ width, height });
     const image = take?.() ?? new Uint8Array(networkWidth * networkHeight * 3);
     const seen = { header, width, height, image, ...prepared.known };

@@ -8,6 +8,15 @@ import { floatImage, type CameraInfoMessage, type ImageMessage } from './ros/mes
 export type DepthEncoding = '32FC1' | '16UC1';
 export type DepthSize = 'network' | 'camera';
 
+/** 8K. A larger map is over 130 MB, and as much again as a message; both stay allocated. */
+const MOST_PIXELS = 33_177_600;
+
+/** Why depths of this size are not made; undefined where they are. A mono8 image within max_image_bytes could ask for 400 MB. */
+export function sizeFault(depthSize: DepthSize, { width, height }: ImageSize): string | undefined {
+  if (depthSize !== 'camera' || width * height <= MOST_PIXELS) return undefined;
+  return `width x height is ${width}x${height}; with depth_size camera at most ${MOST_PIXELS} pixels: set depth_size to network, or have the camera publish smaller images`;
+}
+
 export interface DepthImageOptions {
   readonly depthEncoding: DepthEncoding;
   readonly depthSize: DepthSize;

@@ -10,12 +10,12 @@ export const IMAGE_PARAMETERS = {
   },
   rectify: {
     value: 'auto',
-    text: "Take the lens distortion of camera_info out: the network sees the view of P. auto: where d is not zero and the topic is not image_rect's.",
+    text: "Take the lens distortion of camera_info out: the network sees the view of P. auto: where P shows another view than the image, unless its topic is image_rect's.",
     choices: ['auto', 'never'], // not off: to YAML that is a boolean
   },
   rectified: {
     value: false,
-    text: 'The images are rectified already, whatever d says: P holds. Topics named image_rect... are known to be.',
+    text: 'The images are rectified already, whatever d and K say: P holds. Topics named image_rect... are known to be.',
   },
   image_reliability: {
     value: 'best_effort',

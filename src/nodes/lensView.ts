@@ -1,6 +1,6 @@
 /** What a node sees of a camera, by its camera_info: the image as it comes, or with the lens distortion taken out. */
 import type { Intrinsics } from '../geometry/camera';
-import { coveredView, Lens, type DistortedCamera } from '../geometry/lens';
+import { coveredView, Lens, sourcePixel, type DistortedCamera } from '../geometry/lens';
 import type { CameraInfoMessage } from './ros/messages';
 
 export interface LensViewOptions {
@@ -23,43 +23,85 @@ export interface LensView {
 /** image_proc publishes image_rect and image_rect_color beside the camera_info of the raw image. */
 const RECTIFIED_TOPIC = /\/image_rect[^/]*(\/compressed)?$/;
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1];
+const NO_DISTORTION = { distortionModel: 'plumb_bob', d: [0, 0, 0, 0, 0] };
+/** Drivers that do not know P leave it zero, or make it the unit matrix: a focal length of one pixel. */
+const LEAST_FOCAL_SHARE = 1 / 20;
+/** Pixels by which P's view and the image may differ at the corners and be the same: what is left by rounding in calibration files. */
+const SAME_VIEW = 0.1;
 
-/** @param info of the camera's image, at its size (roi and binning applied) */
+/**
+ * K and the left of P are the same in what comes out, and r is none: depth_image_proc and others take the camera out of P alone, whatever is left of the
+ * distortion.
+ *
+ * @param info of the camera's image, at its size (roi and binning applied)
+ */
 export function lensView(info: CameraInfoMessage, { imageTopic, rectify, rectified }: LensViewOptions): LensView {
-  const asItIs = (fault?: string): LensView => ({ info, distorted: undefined, fault });
+  const asItComes = (fault?: string): LensView => ({
+    info: { ...ofView(info, intrinsicsOf(info)), distortionModel: info.distortionModel, d: info.d },
+    distorted: undefined,
+    fault,
+  });
+  const asPinhole = (view: Intrinsics): LensView => ({
+    info: ofView(info, view),
+    distorted: undefined,
+    fault: undefined,
+  });
   if (rectified || RECTIFIED_TOPIC.test(imageTopic)) {
-    if (hasProjection(info)) return { ...asItIs(), info: pinhole(info, projection(info)) };
-    return asItIs(rectified ? 'p has no focal length; parameter rectified needs it' : undefined);
+    if (hasProjection(info)) return asPinhole(projection(info));
+    return rectified ? asItComes('p has no focal length; parameter rectified needs it') : asPinhole(intrinsicsOf(info));
   }
-  if (!rectify || Array.from(info.d).every((coefficient) => coefficient === 0)) return asItIs();
+  if (!rectify) return asItComes();
   try {
-    const camera = intrinsicsOf(info);
-    // Drivers that fill K and d alone leave r zero.
-    const rotation = Array.from(info.r).some((value) => value !== 0) ? info.r : IDENTITY;
-    const lens = new Lens(info.distortionModel, info.d);
-    const distorted = { camera, lens, rotation };
+    const isStraight = Array.from(info.d).every((coefficient) => coefficient === 0);
+    const { distortionModel, d } = isStraight ? NO_DISTORTION : info;
+    if (isStraight && !hasProjection(info)) return asPinhole(intrinsicsOf(info));
+    const rotation = rotationOf(info);
+    const distorted = { camera: intrinsicsOf(info), lens: new Lens(distortionModel, d), rotation };
     const view = hasProjection(info) ? projection(info) : coveredView(distorted);
-    return { info: pinhole(info, view), distorted, fault: undefined };
+    if (isStraight && isImageItself(distorted, view)) return asPinhole(view);
+    return { info: ofView(info, view), distorted, fault: undefined };
   } catch (error) {
-    return asItIs((error as Error).message);
+    return asItComes((error as Error).message);
   }
 }
 
-function hasProjection({ p }: CameraInfoMessage): boolean {
-  return p[0] > 0 && p[5] > 0;
+function hasProjection({ k, p }: CameraInfoMessage): boolean {
+  return p[0] > LEAST_FOCAL_SHARE * k[0] && p[5] > LEAST_FOCAL_SHARE * k[4];
 }
 
 function projection({ width, height, p }: CameraInfoMessage): Intrinsics {
   return { width, height, fx: p[0], fy: p[5], cx: p[2], cy: p[6] };
 }
 
-/** camera_info of a rectified image: no distortion, no rotation, and K is P's. */
-function pinhole(info: CameraInfoMessage, { fx, fy, cx, cy }: Intrinsics): CameraInfoMessage {
-  const [tx, ty] = hasProjection(info) ? [info.p[3], info.p[7]] : [0, 0];
+/** @throws RangeError where r is none */
+function rotationOf({ r }: CameraInfoMessage): ArrayLike<number> {
+  // Drivers that fill K and d alone leave r zero.
+  if (Array.from(r).every((value) => value === 0)) return IDENTITY;
+  for (const [a, b] of [0, 3, 6].flatMap((a) => [0, 3, 6].map((b) => [a, b]))) {
+    const product = r[a] * r[b] + r[a + 1] * r[b + 1] + r[a + 2] * r[b + 2];
+    if (!(Math.abs(product - (a === b ? 1 : 0)) < 0.01)) throw new RangeError('r is no rotation');
+  }
+  return r;
+}
+
+/** Of a camera without distortion: whether the view shows at every pixel what the image does. */
+function isImageItself(camera: DistortedCamera, view: Intrinsics): boolean {
+  const point = { x: 0, y: 0 };
+  return [0, view.width - 1].every((u) =>
+    [0, view.height - 1].every(
+      (v) => sourcePixel(camera, view, u, v, point) && Math.hypot(point.x - u, point.y - v) < SAME_VIEW,
+    ),
+  );
+}
+
+/** camera_info of an image that shows this view: no distortion, no rotation; the baseline to a left camera where the view is P's. */
+function ofView(info: CameraInfoMessage, { fx, fy, cx, cy }: Intrinsics): CameraInfoMessage {
+  const { p } = info;
+  const isProjection = fx === p[0] && cx === p[2] && fy === p[5] && cy === p[6];
+  const [tx, ty] = isProjection ? [p[3], p[7]] : [0, 0];
   return {
     ...info,
-    distortionModel: 'plumb_bob',
-    d: [0, 0, 0, 0, 0],
+    ...NO_DISTORTION,
     k: [fx, 0, cx, 0, fy, cy, 0, 0, 1],
     r: IDENTITY,
     p: [fx, 0, cx, tx, 0, fy, cy, ty, 0, 0, 1, 0],

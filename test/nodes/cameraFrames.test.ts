@@ -5,6 +5,7 @@ import { cameraFrames, type NetworkFrame } from '../../src/nodes/cameraFrames';
 import type { DepthParameters } from '../../src/nodes/depthParameters';
 import { DepthStatistics } from '../../src/nodes/depthStatistics';
 import { CdrWriter } from '../../src/nodes/ros/cdr';
+import { writeImage } from '../../src/nodes/ros/messages';
 import { ThrottledLog } from '../../src/nodes/ros/throttledLog';
 
 const SIZE = { width: 64, height: 32 };
@@ -54,6 +55,50 @@ test('compressed: one frame is decoded ahead of the network; what a newer one ov
     dropped: 2,
   });
   expect(seen[1].image).toEqual(new Uint8Array(SIZE.width * SIZE.height * 3).fill(90));
+});
+
+test("depth_size camera: an image whose map would be too large is refused by its parameter, the network's size takes it", () => {
+  const [width, height] = [8000, 5000];
+  const header = { stamp: { sec: 1, nanosec: 0 }, frameId: 'front' };
+  const data = new Uint8Array(width * height).fill(90);
+  const image = { header, width, height, encoding: 'mono8', isBigEndian: false, step: width, data };
+  const message = Buffer.from(writeImage(new CdrWriter().start(), image).take());
+  for (const depthSize of ['camera', 'network'] as const) {
+    const images$ = new Subject<Buffer>();
+    const statistics = new DepthStatistics(0);
+    const [seen, warnings]: [NetworkFrame[], string[]] = [[], []];
+    cameraFrames({
+      images$,
+      imageTopic: '/front/image_raw',
+      cameraInfo: () => undefined,
+      network: { model: SIZE } as ModelHost,
+      parameters: {
+        imageRows: 0,
+        rectify: true,
+        rectified: false,
+        imageTransport: 'raw',
+        depthSize,
+      } as DepthParameters,
+      statistics,
+      log: new ThrottledLog({ info: fail, warn: (text: string) => warnings.push(text), error: fail }),
+      idle: () => Promise.resolve(),
+      take: () => undefined,
+    }).subscribe((frame) => seen.push(frame));
+    images$.next(message);
+    const isRefused = depthSize === 'camera';
+    expect({ depthSize, frames: seen.length, rejected: statistics.rejected }).toEqual({
+      depthSize,
+      frames: isRefused ? 0 : 1,
+      rejected: isRefused ? 1 : 0,
+    });
+    expect(warnings[0]).toEqual(
+      isRefused
+        ? expect.stringMatching(
+            /^\/front\/image_raw: image ignored: width x height is 8000x5000; with depth_size camera/,
+          )
+        : undefined,
+    );
+  }
 });
 
 function fail(text: string): never {

@@ -1,4 +1,4 @@
-import { DepthImages, type DepthImageOptions } from '../../src/nodes/depthImages';
+import { DepthImages, sizeFault, type DepthImageOptions } from '../../src/nodes/depthImages';
 import type { ImageMessage } from '../../src/nodes/ros/messages';
 
 const header = { stamp: { sec: 1, nanosec: 2 }, frameId: 'front' };
@@ -33,6 +33,14 @@ test("the camera's size: rows the network does not see are invalid in both encod
   const whole = millimetres(imageOf({ depthSize: 'camera', imageRows: 4, depthEncoding: '16UC1' }, far));
   expect(whole.slice(0, 32).every((z) => z === 20000)).toBe(true);
   expect(whole.slice(32)).toEqual(new Array(16).fill(0));
+});
+
+test('the largest image that max_image_bytes lets through is refused where its depth would be as large', () => {
+  expect(sizeFault('camera', { width: 7680, height: 4320 })).toBeUndefined();
+  expect(sizeFault('network', { width: 10_000, height: 9_999 })).toBeUndefined();
+  expect(sizeFault('camera', { width: 10_000, height: 9_999 })).toMatch(
+    /^width x height is 10000x9999; with depth_size camera at most 33177600 pixels: set depth_size to network/,
+  );
 });
 
 test('another size at every frame: never a byte of the frame before', () => {

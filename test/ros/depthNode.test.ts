@@ -50,7 +50,7 @@ test('maps hold exactly the bytes onnxruntime gives, with stamp, frame, scaled c
   expect(info).toMatchObject({ frameId: 'front_optical', width: WIDTH, height: HEIGHT, d: CAMERA.d });
   // half the size: focal lengths halve, cx' = (cx + .5) / 2 - .5
   expect(info.k).toEqual([60, 0, 47.25, 0, 55, 29.75, 0, 0, 1]);
-  expect(info.p).toEqual([59, 0, 47.75, -3, 0, 54, 30.25, 0, 0, 0, 1, 0]);
+  expect(info.p).toEqual([60, 0, 47.25, -3, 0, 55, 29.75, 0, 0, 0, 1, 0]);
 
   const motion = await rig.peer.message('/depth_node/ego_motion', stamped(second));
   const estimate = floats(expected[1].ego_motion);
@@ -85,7 +85,7 @@ test('camera_info of a part of the sensor: its roi is cut out, its binning and t
   const { k, p, binning, roi: published } = await rig.peer.message('/depth_node/camera_info');
   // a quarter of the size: cx' = (cx - 8 + .5) / 4 - .5
   expect(k).toEqual([30, 0, 21.375, 0, 27.5, 9.625, 0, 0, 1]);
-  expect(p).toEqual([29.5, 0, 21.625, -1.5, 0, 27, 9.875, 0, 0, 0, 1, 0]);
+  expect(p).toEqual([30, 0, 21.375, -1.5, 0, 27.5, 9.625, 0, 0, 0, 1, 0]);
   expect({ binning, published }).toEqual({ binning: [0, 0], published: [0, 0, 0, 0] });
   expect(rig.node.count(/width x height is/)).toBe(0);
 });
@@ -93,10 +93,12 @@ test('camera_info of a part of the sensor: its roi is cut out, its binning and t
 test('rectify never: a distorted camera is seen as it is, and camera_info says so', async () => {
   await rig.start(['-p', 'rectify:=never']);
   const d = [-0.25, 0.04, 0.001, -0.002, 0.01];
-  await rig.peer.command('camera_info', { topic: INFO, ...CAMERA, d, width: WIDTH, height: HEIGHT });
+  const p = [118, 0, 96, -6, 0, 108, 61, 0, 0, 0, 1, 0]; // of the view that is not made
+  await rig.peer.command('camera_info', { topic: INFO, ...CAMERA, d, p, width: WIDTH, height: HEIGHT });
   await rig.publishUntilCameraInfo();
   const info = await rig.peer.message('/depth_node/camera_info');
-  expect(info).toMatchObject({ d, k: CAMERA.k, p: CAMERA.p, distortionModel: 'plumb_bob' });
+  expect(info).toMatchObject({ d, k: CAMERA.k, distortionModel: 'plumb_bob' });
+  expect(info.p).toEqual([120, 0, 95, 0, 0, 110, 60, 0, 0, 0, 1, 0]); // what depth_image_proc takes, as ~/points
 });
 
 test('every encoding, with padded rows, gives the depth of the same picture', async () => {

@@ -25,7 +25,7 @@ export const CAMERA = {
   height: 128,
   frameId: 'front_optical',
   k: [120, 0, 95, 0, 110, 60, 0, 0, 1],
-  p: [118, 0, 96, -6, 0, 108, 61, 0, 0, 0, 1, 0],
+  p: [120, 0, 95, -6, 0, 110, 60, 0, 0, 0, 1, 0], // the right one of a pair
   d: [0, 0, 0, 0, 0],
 };
 
@@ -83,8 +83,8 @@ export class DepthNodeRig {
   }
 
   /** Starts both; the node waits for a lifecycle manager, and most of its topics are not there yet. */
-  async startManaged(rosArguments: string[], topics: string[]): Promise<void> {
-    this.#startBoth(['-p', 'autostart:=false', ...rosArguments], topics);
+  async startManaged(rosArguments: string[], topics: string[], env = rosEnvironment()): Promise<void> {
+    this.#startBoth(['-p', 'autostart:=false', ...rosArguments], topics, env);
     await this.peer.command('wait_publishers', { topics: ['/depth_node/transition_event', '/diagnostics'] });
   }
 

@@ -81,4 +81,14 @@ export const LENSES: readonly (readonly [string, TestLens])[] = [
       p: p(400, 400, 640, 300),
     },
   ],
+  [
+    'no distortion, but a turned and zoomed view in P',
+    {
+      model: 'plumb_bob',
+      k: k(900, 905, 652, 341),
+      d: [0, 0, 0, 0, 0],
+      r: turned(0.02, -0.035),
+      p: p(1010, 1010, 610, 350),
+    },
+  ],
 ];

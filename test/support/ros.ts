@@ -40,13 +40,20 @@ export class NodeProcess {
   #exited = false;
 
   constructor(
-    name: 'depthNode' | 'replayNode' | 'modelSenderNode' | 'adaptationNode' | 'dashboardNode',
+    program:
+      | 'depthNode'
+      | 'replayNode'
+      | 'modelSenderNode'
+      | 'adaptationNode'
+      | 'dashboardNode'
+      /** Compiled JavaScript, from the package's folder on. */
+      | { readonly file: string },
     rosArguments: string[],
     env: NodeJS.ProcessEnv,
     /** A command that becomes the node by exec, as in `unshare --mount`. */
     wrapper: readonly string[] = [],
   ) {
-    const file = join(ROOT, 'dist', 'src', 'nodes', `${name}.js`);
+    const file = join(ROOT, typeof program === 'string' ? `dist/src/nodes/${program}.js` : program.file);
     if (!existsSync(file)) throw new Error(`${file} is not there; run npm run build first`);
     const [command, ...rest] = [...wrapper, process.execPath, file, '--ros-args', ...rosArguments];
     this.#child = spawn(command, rest, { env });
