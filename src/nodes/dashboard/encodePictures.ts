@@ -42,10 +42,11 @@ export class CameraEncoder {
 
   async encode(message: Buffer, widest: number, imageRows: number): Promise<EncodedPicture> {
     const image = readImage(message);
+    const bytes = imageBytes(image); // before anything is made of the size that the message says it has
     const outputWidth = Math.min(widest, image.width);
     const outputHeight = Math.max(1, Math.round((image.height * outputWidth) / image.width));
     const pixels = new Uint8Array(outputWidth * outputHeight * 3);
-    this.#resizer.resize(imageBytes(image), outputWidth, outputHeight, pixels);
+    this.#resizer.resize(bytes, outputWidth, outputHeight, pixels);
     const payload = await sharp(pixels, { raw: { width: outputWidth, height: outputHeight, channels: 3 } })
       .jpeg({ quality: JPEG_QUALITY })
       .toBuffer();

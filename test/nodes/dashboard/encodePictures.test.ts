@@ -41,6 +41,19 @@ test('the camera is shrunk to the width asked for, whatever its encoding', async
   expect((await camera.encode(image({}), 640, 0)).header).toMatchObject({ width: 4, height: 2, rows: 2 });
 });
 
+test('a message that says it is larger than it is costs nothing', async () => {
+  const camera = new CameraEncoder();
+  const before = process.memoryUsage().arrayBuffers;
+  for (const [width, height] of [
+    [640, 500_000],
+    [1, 0xffffffff],
+  ]) {
+    const message = image({ width, height, step: 3 * width, data: new Uint8Array(60) });
+    await expect(camera.encode(message, 640, 0)).rejects.toThrow(/data has 60 bytes/);
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50e6);
+});
+
 test('maps keep their numbers, and what has none says so', () => {
   const depth = encodeDepth(write(floatImage(header, 1, 4, Float32Array.of(1.5, NaN, Infinity, -Infinity))), undefined);
   expect([...new Uint16Array(depth.payload.buffer)]).toEqual([0x3e00, 0x7e00, 0x7c00, 0xfc00]);
