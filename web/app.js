@@ -3,7 +3,7 @@ import { ComparisonPanel, showLearner } from './adaptation.js';
 import { Cloud } from './cloud.js';
 import { COLOUR_MAPS } from './colourMaps.js';
 import { Connection } from './connection.js';
-import { Figures, isMetric } from './figures.js';
+import { Figures, isMetric, partOf } from './figures.js';
 import { fromHalves } from './halfFloat.js';
 import { PixelCanvas, SteadyRange, paintDepth, paintGradient, paintLevels } from './maps.js';
 import { drawPath } from './plots.js';
@@ -157,7 +157,7 @@ function paintPath() {
   const unit = header.isMetric ? 'm' : 'units';
   drawPath(panels.trajectory.canvas, points, unit);
   const by = header.source === 'odometry' ? 'odometry' : 'ego-motion, chained';
-  const speed = state.scale ? `, ${state.scale.speed.toFixed(1)} ${unit}/s` : '';
+  const speed = Number.isFinite(state.speed) ? `, ${state.speed.toFixed(1)} ${unit}/s` : '';
   panels.trajectory.note.textContent = `from above, ${by}: ${header.length.toFixed(1)} ${unit}${speed}`;
 }
 
@@ -194,7 +194,7 @@ function pixelsOf(canvas) {
 }
 
 /** Until the scale is known depth is in the model's own unit, of a car's order of magnitude but not metric. */
-const depthUnit = () => (isMetric(state.scale) ? 'm' : 'units');
+const depthUnit = () => (isMetric(partOf(state, 'Navigation')) ? 'm' : 'units');
 
 function showNumbers() {
   figures.show(state);

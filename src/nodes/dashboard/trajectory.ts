@@ -8,22 +8,14 @@ const MOST_POINTS = 4000;
 
 export type TrajectorySource = 'odometry' | 'ego_motion';
 
-export interface ScaleState {
-  readonly source: number;
-  readonly scale: number;
-  readonly variance: number;
-  readonly quality: number;
-  /** Metres per second where metric, else units of the depth map. */
-  readonly speed: number;
-}
-
 export class Trajectory {
   /** Of what has come; odometry once it has. */
   source: TrajectorySource | undefined;
   frameId = '';
   /** Points are metres; else the depth map's units. */
   isMetric = false;
-  scale: ScaleState | undefined;
+  /** By the last motion: metres per second where metric, else units of the depth map. */
+  speed: number | undefined;
   /** Counts changes. */
   version = 0;
   #points: number[] = [];
@@ -45,11 +37,10 @@ export class Trajectory {
     this.#add(x, y, z);
   }
 
-  takeEgoMotion({ header, pose, twist, scale, scale_variance, scale_source, quality }: EgoMotion): void {
+  takeEgoMotion({ header, pose, twist, scale_source }: EgoMotion): void {
     const { linear } = twist.twist;
     const isMetric = scale_source !== SCALE_UNAVAILABLE && scale_source !== SCALE_CODES.none;
-    const speed = Math.hypot(linear.x, linear.y, linear.z);
-    this.scale = { source: scale_source, scale, variance: scale_variance, quality, speed };
+    this.speed = Math.hypot(linear.x, linear.y, linear.z);
     if (scale_source === SCALE_UNAVAILABLE) return;
     const isNewUnit = isMetric !== this.isMetric;
     this.isMetric = isMetric;
@@ -70,6 +61,7 @@ export class Trajectory {
   /** Motions from here on are not heard: a chain of them has to begin anew, odometry does not. */
   interrupt(): void {
     if (this.source === 'ego_motion') this.source = undefined;
+    this.speed = undefined;
   }
 
   /** [x, y, z] of every point, as float32. */
