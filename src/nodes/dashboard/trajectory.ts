@@ -5,6 +5,14 @@ import type { EgoMotion, Odometry } from './received';
 
 /** Points kept; when there are more, every second one goes. */
 const MOST_POINTS = 4000;
+/** Metres, or units of a car's order: no vehicle goes so far between two messages. */
+const LONGEST_STEP = 100;
+/** No farther from it is the origin itself, where an odometry begins; what is estimated is never exactly there again. */
+const AT_ORIGIN = 1e-6;
+/** Steps this many times as long as the longest before are none. */
+const LEAP = 3;
+
+type Point = readonly [number, number, number];
 
 export type TrajectorySource = 'odometry' | 'ego_motion';
 
@@ -12,8 +20,6 @@ export class Trajectory {
   /** Of what has come; odometry once it has. */
   source: TrajectorySource | undefined;
   frameId = '';
-  /** Points are metres; else the depth map's units. */
-  isMetric = false;
   /** By the last motion: metres per second where metric, else units of the depth map. */
   speed: number | undefined;
   /** Counts changes. */
@@ -22,8 +28,19 @@ export class Trajectory {
   #every = 1;
   #skipped = 0;
   #length = 0;
-  #last: readonly [number, number, number] | undefined;
+  #last: Point | undefined;
   #pose: Se3 = identity();
+  /** Of this path. */
+  #longestStep = 0;
+  /** Messages were not heard since the last one. */
+  #isResumed = false;
+  /** Undefined until a motion was heard. */
+  #isMetric: boolean | undefined;
+
+  /** Points are metres; else the depth map's units. */
+  get isMetric(): boolean {
+    return this.#isMetric ?? false;
+  }
 
   /** Of the path, every step counted. */
   get length(): number {
@@ -31,9 +48,10 @@ export class Trajectory {
   }
 
   takeOdometry({ header, pose }: Odometry): void {
-    if (this.source !== 'odometry') this.#begin('odometry');
-    this.frameId = header.frame_id;
     const { x, y, z } = pose.pose.position;
+    const isSame = this.source === 'odometry' && this.frameId === header.frame_id;
+    if (!isSame || this.#isElsewhere([x, y, z])) this.#begin('odometry');
+    this.frameId = header.frame_id;
     this.#add(x, y, z);
   }
 
@@ -42,10 +60,10 @@ export class Trajectory {
     const isMetric = scale_source !== SCALE_UNAVAILABLE && scale_source !== SCALE_CODES.none;
     this.speed = Math.hypot(linear.x, linear.y, linear.z);
     if (scale_source === SCALE_UNAVAILABLE) return;
-    const isNewUnit = isMetric !== this.isMetric;
-    this.isMetric = isMetric;
+    const isNewUnit = this.#isMetric !== undefined && isMetric !== this.#isMetric;
+    this.#isMetric = isMetric;
+    if (!this.source || isNewUnit) this.#begin(this.source ?? 'ego_motion'); // a path in two units would be none
     if (this.source === 'odometry') return;
-    if (!this.source || isNewUnit) this.#begin('ego_motion'); // a path in two units would be none
     this.frameId = `start of ${header.frame_id}`;
     const { position, orientation } = pose.pose;
     const { x, y, z, w } = orientation;
@@ -62,12 +80,24 @@ export class Trajectory {
   interrupt(): void {
     if (this.source === 'ego_motion') this.source = undefined;
     this.speed = undefined;
+    this.#isResumed = true;
   }
 
   /** [x, y, z] of every point, as float32. */
   points(): Uint8Array {
     const { buffer } = Float32Array.from(this.#last ? [...this.#points, ...this.#last] : this.#points);
     return new Uint8Array(buffer);
+  }
+
+  /** The odometry has begun anew (~/reset, a depth_node started again) or was set: from the last point to this one nobody went. */
+  #isElsewhere(point: Point): boolean {
+    if (!this.#last) return false;
+    const step = distance(point, this.#last);
+    const fromOrigin = Math.hypot(...point);
+    if (fromOrigin <= AT_ORIGIN && step > AT_ORIGIN) return true;
+    // The first messages after a new begin may be lost.
+    if (fromOrigin <= this.#longestStep && step > LEAP * this.#longestStep) return true;
+    return step > LONGEST_STEP && !this.#isResumed;
   }
 
   #begin(source: TrajectorySource): void {
@@ -77,12 +107,18 @@ export class Trajectory {
     this.#skipped = 0;
     this.#length = 0;
     this.#last = undefined;
+    this.#longestStep = 0;
     this.#pose = identity();
   }
 
   #add(x: number, y: number, z: number): void {
     if (!Number.isFinite(x + y + z)) return;
-    if (this.#last) this.#length += Math.hypot(x - this.#last[0], y - this.#last[1], z - this.#last[2]);
+    if (this.#last) {
+      const step = distance([x, y, z], this.#last);
+      this.#length += step;
+      if (!this.#isResumed) this.#longestStep = Math.max(this.#longestStep, step);
+    }
+    this.#isResumed = false;
     this.#last = [x, y, z];
     this.version++;
     if (++this.#skipped < this.#every) return;
@@ -92,4 +128,8 @@ export class Trajectory {
     this.#points = this.#points.filter((_, i) => Math.floor(i / 3) % 2 === 0);
     this.#every *= 2;
   }
+}
+
+function distance(a: Point, b: Point): number {
+  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 }

@@ -80,6 +80,70 @@ test('odometry wins over chained motions, whenever it comes', () => {
   expect(points(trajectory).at(-1)).toEqual([8, 8, 0]);
 });
 
+/** Every metre from one point to another on the x axis. */
+function drive(trajectory: Trajectory, from: number, to: number): void {
+  for (let x = from; x <= to; x++) trajectory.takeOdometry(odometry(x, 0));
+}
+
+test('an odometry that was reset is a new path: nobody went straight back', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  expect(trajectory.length).toBe(50);
+  drive(trajectory, 0, 5);
+  expect(trajectory.length).toBe(5);
+  expect(points(trajectory)[0]).toEqual([0, 0, 0]);
+  trajectory.takeOdometry(odometry(0, 0)); // soon after the last one
+  expect(points(trajectory)).toEqual([
+    [0, 0, 0],
+    [0, 0, 0],
+  ]);
+});
+
+test('the same where the first messages after the reset were lost', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  drive(trajectory, 1, 5);
+  expect(trajectory.length).toBe(4);
+});
+
+test('a leap that no vehicle makes is a new path, and so is another frame', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  trajectory.takeOdometry(odometry(500, 500));
+  expect(trajectory.length).toBe(0);
+  trajectory.takeOdometry(odometry(503, 504));
+  expect(trajectory.length).toBe(5);
+  trajectory.takeOdometry({ ...odometry(503, 505), header: { ...header, frame_id: 'map' } });
+  expect(trajectory).toMatchObject({ length: 0, frameId: 'map' });
+});
+
+test('a path that was not looked at for a while goes on, and one back through the start as well', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  trajectory.interrupt();
+  trajectory.takeOdometry(odometry(400, 0));
+  trajectory.takeOdometry(odometry(401, 0));
+  expect(trajectory.length).toBe(401);
+  const loop = new Trajectory();
+  for (let i = 0; i <= 300; i++)
+    loop.takeOdometry(odometry(10 * Math.sin(i / 20) + 0.01, 10 * Math.cos(i / 20) - 10 + 0.01));
+  expect(points(loop).length).toBeGreaterThan(300);
+});
+
+test('odometry that becomes metric begins anew', () => {
+  const trajectory = new Trajectory();
+  trajectory.takeEgoMotion(motion({ ahead: 1 }));
+  drive(trajectory, 0, 10);
+  expect(trajectory).toMatchObject({ source: 'odometry', isMetric: false, length: 10 });
+  trajectory.takeEgoMotion(motion({ ahead: 1, scale: 1.5, source: 2 }));
+  drive(trajectory, 11, 20);
+  expect(trajectory).toMatchObject({ source: 'odometry', isMetric: true, length: 9 });
+  expect(points(trajectory)[0]).toEqual([11, 0, 0]);
+  trajectory.takeEgoMotion(motion({ ahead: 1, source: 0 })); // not known for a frame: the unit is the same
+  trajectory.takeOdometry(odometry(21, 0));
+  expect(trajectory.length).toBe(10);
+});
+
 test('a long path is thinned out; its ends stay', () => {
   const trajectory = new Trajectory();
   for (let i = 0; i <= 30_001; i++) trajectory.takeOdometry(odometry(i, 0));
