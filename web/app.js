@@ -170,10 +170,19 @@ function paintCloud() {
   }
   const { width, height, k } = header;
   const isPhoto = document.querySelector('#cloudColour').value === 'camera' && latest.camera;
-  const pixels = isPhoto ? cameraPixels(width, height) : pixelsOf(mapCanvases.depth.canvas);
+  const pixels = isPhoto && !whyNoCameraColours() ? cameraPixels(width, height) : pixelsOf(mapCanvases.depth.canvas);
   const shown = cloud.show({ depth: values, width, height, k }, (i) => pixels[i]);
   latest.cloud = shown;
   panels.cloud.note.textContent = `${shown.points.toLocaleString('en')} points; drag turns, wheel zooms`;
+}
+
+/** Where depth_node took the lens distortion out, its map's pixels are others than the camera's: it says so of its Camera. Empty where they are the same. */
+function whyNoCameraColours() {
+  const view = partOf(state, 'Camera')?.values.view;
+  if (view === 'as it comes') return '';
+  return view === 'rectified'
+    ? "the depth map's colours: depth is of the rectified view, the camera's image is not"
+    : `the depth map's colours, until ${state.depthNode} says which view its depth is of`;
 }
 
 const small = document.createElement('canvas');
@@ -213,6 +222,7 @@ function showWaiting() {
   panels.trajectory.waiting.textContent = latest.trajectory
     ? ''
     : `waiting for ${state.depthNode}/odometry or ego_motion`;
+  document.querySelector('#cloudColour').title = whyNoCameraColours();
   if (cloud) panels.cloud.waiting.textContent = latest.cloud ? '' : waitingText(latest.depth, state.topics?.depth);
 }
 

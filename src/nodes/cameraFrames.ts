@@ -37,6 +37,7 @@ export function cameraFrames(options: CameraFramesOptions): Observable<NetworkFr
   const frameOf = (image: ShrunkImage | undefined, { arrivedMs }: Arrival): NetworkFrame | undefined => {
     const fault = image?.lensFault;
     if (fault) log.warnOnce(`lens ${fault}`, `camera_info of ${imageTopic}: ${fault}; images are seen as they come`);
+    if (image) statistics.isRectified = image.rectification !== undefined;
     return image && { ...image, arrivedMs };
   };
   const decode = async (arrival: Arrival): Promise<NetworkFrame | undefined> => {
