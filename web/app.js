@@ -3,7 +3,7 @@ import { ComparisonPanel, showLearner } from './adaptation.js';
 import { Cloud } from './cloud.js';
 import { COLOUR_MAPS } from './colourMaps.js';
 import { Connection } from './connection.js';
-import { Figures, isMetric } from './figures.js';
+import { Figures, isMetric, partOf } from './figures.js';
 import { fromHalves } from './halfFloat.js';
 import { PixelCanvas, SteadyRange, paintDepth, paintGradient, paintLevels } from './maps.js';
 import { drawPath } from './plots.js';
@@ -163,7 +163,7 @@ function paintPath() {
   const unit = header.isMetric ? 'm' : 'units';
   drawPath(panels.trajectory.canvas, points, unit);
   const by = header.source === 'odometry' ? 'odometry' : 'ego-motion, chained';
-  const speed = state.scale ? `, ${state.scale.speed.toFixed(1)} ${unit}/s` : '';
+  const speed = Number.isFinite(state.speed) ? `, ${state.speed.toFixed(1)} ${unit}/s` : '';
   panels.trajectory.note.textContent = `from above, ${by}: ${header.length.toFixed(1)} ${unit}${speed}`;
 }
 
@@ -176,10 +176,19 @@ function paintCloud() {
   }
   const { width, height, k } = header;
   const isPhoto = document.querySelector('#cloudColour').value === 'camera' && latest.camera;
-  const pixels = isPhoto ? cameraPixels(width, height) : pixelsOf(mapCanvases.depth.canvas);
+  const pixels = isPhoto && !whyNoCameraColours() ? cameraPixels(width, height) : pixelsOf(mapCanvases.depth.canvas);
   const shown = cloud.show({ depth: values, width, height, k }, (i) => pixels[i]);
   latest.cloud = shown;
   panels.cloud.note.textContent = `${shown.points.toLocaleString('en')} points; drag turns, wheel zooms`;
+}
+
+/** Where depth_node took the lens distortion out, its map's pixels are others than the camera's: it says so of its Camera. Empty where they are the same. */
+function whyNoCameraColours() {
+  const view = partOf(state, 'Camera')?.values.view;
+  if (view === 'as it comes') return '';
+  return view === 'rectified'
+    ? "the depth map's colours: depth is of the rectified view, the camera's image is not"
+    : `the depth map's colours, until ${state.depthNode} says which view its depth is of`;
 }
 
 const small = document.createElement('canvas');
@@ -200,7 +209,7 @@ function pixelsOf(canvas) {
 }
 
 /** Until the scale is known depth is in the model's own unit, of a car's order of magnitude but not metric. */
-const depthUnit = () => (isMetric(state.scale) ? 'm' : 'units');
+const depthUnit = () => (isMetric(partOf(state, 'Navigation')) ? 'm' : 'units');
 
 function showNumbers() {
   figures.show(state);
@@ -219,6 +228,7 @@ function showWaiting() {
   panels.trajectory.waiting.textContent = latest.trajectory
     ? ''
     : `waiting for ${state.depthNode}/odometry or ego_motion`;
+  document.querySelector('#cloudColour').title = whyNoCameraColours();
   if (cloud) panels.cloud.waiting.textContent = latest.cloud ? '' : waitingText(latest.depth, state.topics?.depth);
 }
 

@@ -46,7 +46,7 @@ export class Cloud {
   /**
    * @param {{ depth: Float32Array, width: number, height: number, k: number[] }} map depth along Z
    * @param {(pixel: number) => number} colourOf 0xaabbggrr of a pixel of the map
-   * @returns {{ points: number, positions: Float32Array }} x right, y up, z towards the viewer
+   * @returns {{ points: number, positions: Float32Array, colours: Uint8Array }} x right, y up, z towards the viewer; rgb
    */
   show({ depth, width, height, k }, colourOf) {
     const [fx, , cx, , fy, cy] = k;
@@ -75,7 +75,7 @@ export class Cloud {
     this.#geometry.attributes.color.needsUpdate = true;
     this.#outline(width, height, k);
     this.#render();
-    return { points, positions };
+    return { points, positions, colours };
   }
 
   /** Now, so that the canvas holds its picture for whoever copies it. */

@@ -4,12 +4,15 @@ import { ACCENT, drawCurves, SECOND } from './plots.js';
 /** Seconds of curves, once there are so many. */
 const SPAN = 120;
 const LEAST_SPAN = 20;
-/** Constants of EgoMotion.msg. */
-const SCALE_SOURCES = ['unavailable', 'unknown', 'from speed', 'from camera height', 'fixed'];
-const FIRST_METRIC_SOURCE = 2;
+/** What scale_source names. */
+const SCALE_SOURCES = { velocity: 'from speed', camera_height: 'from camera height', fixed: 'fixed' };
 
-/** Whether depth is in metres, or can be made so. */
-export const isMetric = (scale) => (scale?.source ?? 0) >= FIRST_METRIC_SOURCE;
+/** What depth_node said last of a part of itself: Inference, Model, Camera, Navigation. */
+export const partOf = ({ diagnostics = [], depthName }, part) =>
+  diagnostics.find(({ name }) => name === `${depthName}: ${part}`);
+
+/** Whether depth is in metres, by what depth_node says of its Navigation. */
+export const isMetric = (navigation) => Number.isFinite(Number(navigation?.values.scale_sd));
 
 export class Figures {
   #panel;
@@ -20,8 +23,8 @@ export class Figures {
     this.#panel = panel;
   }
 
-  show({ diagnostics = [], inferenceName, scale }) {
-    const inference = diagnostics.find(({ name }) => name === inferenceName);
+  show(state) {
+    const inference = partOf(state, 'Inference');
     for (const element of document.querySelectorAll('[data-number]')) {
       const { number, unit } = element.dataset;
       const value = inference?.values[number];
@@ -30,14 +33,18 @@ export class Figures {
     }
     const { model_name: name, model_version: version, execution_provider: provider } = inference?.values ?? {};
     document.querySelector('#model').textContent = name ? `${name} ${version} (${provider})` : '–';
-    const shownScale = document.querySelector('#scale');
-    shownScale.textContent = scaleText(scale);
-    shownScale.title = isMetric(scale)
+    const scale = document.querySelector('#scale');
+    const navigation = partOf(state, 'Navigation');
+    scale.textContent = scaleText(navigation);
+    scale.dataset.stale = `${navigation?.stale ?? true}`;
+    scale.title = isMetric(navigation)
       ? ''
       : 'One moving camera does not tell metres: distances are in the model’s own units. depth_node’s parameter scale_source says where metres come from.';
-    const own = inferenceName.slice(0, inferenceName.lastIndexOf(': ') + 2);
-    document.querySelector('#diagnostics').replaceChildren(...diagnostics.map((status) => statusItem(status, own)));
-    this.#panel.waiting.textContent = inference ? '' : `waiting for "${inferenceName}" on /diagnostics`;
+    const own = `${state.depthName}: `;
+    document
+      .querySelector('#diagnostics')
+      .replaceChildren(...(state.diagnostics ?? []).map((status) => statusItem(status, own)));
+    this.#panel.waiting.textContent = inference ? '' : `waiting for "${state.depthName}: Inference" on /diagnostics`;
     if (inference) this.#remember(inference);
   }
 
@@ -91,10 +98,9 @@ function statusItem({ name, level, message, stale }, own) {
   return item;
 }
 
-function scaleText(scale) {
-  if (!scale) return '–';
-  const source = SCALE_SOURCES[scale.source] ?? `source ${scale.source}`;
-  if (!isMetric(scale)) return source;
-  const deviation = scale.variance === null ? '' : ` ± ${Math.sqrt(scale.variance).toFixed(3)}`;
-  return `${scale.scale.toFixed(3)}${deviation} m/unit, ${source}`;
+function scaleText(navigation) {
+  if (!navigation) return '–';
+  const { scale_source: source, scale, scale_sd: deviation } = navigation.values;
+  if (!isMetric(navigation)) return 'unknown';
+  return `${Number(scale).toFixed(3)} ± ${Number(deviation).toFixed(3)} m/unit, ${SCALE_SOURCES[source] ?? source}`;
 }

@@ -44,6 +44,7 @@ export function cameraFrames(options: CameraFramesOptions): Observable<NetworkFr
         `lens ${fault.split(' ', 1)[0]}`,
         `camera_info of ${imageTopic}: ${fault}; images are seen as they come`,
       );
+    if (image) statistics.isRectified = image.rectification !== undefined;
     return image && { ...image, arrivedMs };
   };
   const decode = async (arrival: Arrival): Promise<NetworkFrame | undefined> => {

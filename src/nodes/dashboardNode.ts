@@ -3,19 +3,18 @@ import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { hostname, setPriority } from 'node:os';
-import { WebSocketServer } from 'ws';
-import { Access, requestUrl } from './dashboard/access';
+import type { WebSocket } from 'ws';
+import { Access } from './dashboard/access';
 import { Dashboard } from './dashboard/dashboard';
 import { SUBPROTOCOLS } from './dashboard/foxglove/foxgloveServer';
 import { TopicBridge } from './dashboard/foxglove/topicBridge';
 import { createPageServer } from './dashboard/pageServer';
+import { closeAll, HTTP_LIMITS, listen, serveSockets } from './dashboard/socketServer';
 import { declareDashboardParameters, type DashboardParameters } from './dashboardParameters';
 import { ParameterError } from './ros/parameters';
 import { createNode, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
 
-/** Nothing a browser says is longer. */
-const MOST_INCOMING_BYTES = 1 << 20;
 const SOCKET_PATH = '/views';
 
 async function main(): Promise<void> {
@@ -31,7 +30,7 @@ async function main(): Promise<void> {
   onEnd(() => dashboard.close());
   node.spin();
   const access = new Access(parameters);
-  await servePage(node, parameters, access, dashboard);
+  await servePage(node, parameters, access, dashboard, log);
   if (parameters.foxglovePort !== 0) await serveFoxglove(node, parameters, access, log);
   dashboard.run().catch(fail);
 }
@@ -47,15 +46,16 @@ async function servePage(
   parameters: DashboardParameters,
   access: Access,
   dashboard: Dashboard,
+  log: ThrottledLog,
 ): Promise<void> {
   const { bindAddress, port } = parameters;
   const server = createPageServer(access);
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_INCOMING_BYTES, perMessageDeflate: false });
-  upgrade(server, access, sockets, SOCKET_PATH);
-  sockets.on('connection', (socket) => dashboard.connect(socket));
   const actualPort = await listen(server, bindAddress, port).catch((error: NodeJS.ErrnoException) => {
     throw new ParameterError(`parameters bind_address and port: ${bindAddress}:${port}: ${whyNot(error)}`);
   });
+  warnOf(server, 'page', log);
+  const onConnection = (socket: WebSocket): void => dashboard.connect(socket);
+  const sockets = serveSockets(server, { access, path: SOCKET_PATH, onConnection });
   onEnd(() => closeAll(server, sockets));
   node.getLogger().info(`page of ${parameters.depthNode}: http://${shown(parameters, actualPort, access)}`);
 }
@@ -68,16 +68,9 @@ async function serveFoxglove(
 ): Promise<void> {
   const { bindAddress, foxglovePort, foxgloveOrigins: origins } = parameters;
   const access = new Access({ bindAddress, token, origins });
-  const server = createServer((_, response) => {
+  const server = createServer(HTTP_LIMITS, (_, response) => {
     response.writeHead(426, { Upgrade: 'websocket' }).end('Foxglove WebSocket protocol\n');
   });
-  const sockets = new WebSocketServer({
-    noServer: true,
-    maxPayload: MOST_INCOMING_BYTES,
-    perMessageDeflate: false,
-    handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
-  });
-  upgrade(server, access, sockets, undefined);
   try {
     const port = await listen(server, bindAddress, foxglovePort);
     node.getLogger().info(`Foxglove: ws://${shown(parameters, port, access)}`);
@@ -87,39 +80,17 @@ async function serveFoxglove(
     node.getLogger().warn(`parameter foxglove_port: ${bindAddress}:${foxglovePort}: ${why}; going on without it`);
     return;
   }
-  onEnd(() => closeAll(server, sockets));
+  warnOf(server, 'Foxglove', log);
   const bridge = new TopicBridge(node, log);
   onEnd(() => bridge.close());
-  sockets.on('connection', (socket) => bridge.connect(socket));
+  const onConnection = (socket: WebSocket): void => bridge.connect(socket);
+  const sockets = serveSockets(server, { access, protocols: SUBPROTOCOLS, onConnection });
+  onEnd(() => closeAll(server, sockets));
 }
 
-/** Makes WebSockets of the requests that `access` lets in. @param path the only one; undefined: any */
-function upgrade(server: Server, access: Access, sockets: WebSocketServer, path: string | undefined): void {
-  server.on('upgrade', (request, socket, head) => {
-    const isHere = path === undefined || requestUrl(request)?.pathname === path;
-    const refusal = access.refusal(request) ?? (isHere ? undefined : 404);
-    socket.on('error', () => socket.destroy());
-    if (refusal) socket.end(`HTTP/1.1 ${refusal} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    else sockets.handleUpgrade(request, socket, head, (accepted) => sockets.emit('connection', accepted, request));
-  });
-}
-
-/** The port it listens on; rejects where it cannot. */
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(typeof address === 'object' && address ? address.port : port);
-    });
-  });
-}
-
-function closeAll(server: Server, sockets: WebSocketServer): void {
-  for (const socket of sockets.clients) socket.terminate();
-  server.close();
-  server.closeAllConnections();
+/** A connection that cannot be taken in (no file descriptor is left) is no reason to end. */
+function warnOf(server: Server, what: string, log: ThrottledLog): void {
+  server.on('error', (error) => log.warn(`server ${what}`, `${what}: a connection was not taken: ${error.message}`));
 }
 
 function whyNot({ code, message }: NodeJS.ErrnoException): string {

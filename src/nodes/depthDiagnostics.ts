@@ -63,7 +63,7 @@ export class DepthDiagnostics {
     const navigation = navigator.status();
     const model = { ...network.model, provider: network.executionProvider };
     const inference = statistics.status(nowMs, this.#identity, model);
-    const { framesIn, rejected, black, lastImageMs } = statistics;
+    const { framesIn, rejected, black, lastImageMs, isRectified } = statistics;
     const camera = this.#health.look(nowMs, {
       imageTopic: this.#imageTopic,
       publishers: imagePublishers ?? 0,
@@ -81,6 +81,7 @@ export class DepthDiagnostics {
         black: `${black}`,
         rejected: `${rejected}`,
         camera_info: `${hasCameraInfo}`,
+        view: isRectified === undefined ? 'unknown' : isRectified ? 'rectified' : 'as it comes',
       }),
       this.#status('Navigation', navigation.level, navigation.message, navigation.values),
     ];

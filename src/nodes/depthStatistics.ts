@@ -17,6 +17,8 @@ export class DepthStatistics {
   skipped = 0;
   /** Of framesOut those on which nothing is to be seen. */
   black = 0;
+  /** Of the last image: whether the network sees it rectified, so that depth is of another view than the image's. */
+  isRectified: boolean | undefined;
   /** When the last image message arrived, by performance.now(). */
   lastImageMs: number;
   readonly #latenciesMs: number[] = [];

@@ -1,4 +1,7 @@
 /** The Foxglove protocol as its own client library speaks it, with rclpy publishing behind dashboard_node. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { FoxgloveClient, type Channel, type SubscriptionId } from '@foxglove/ws-protocol';
 import { parse } from '@foxglove/rosmsg';
 import { MessageReader } from '@foxglove/rosmsg2-serialization';
@@ -9,23 +12,46 @@ import { NodeProcess, PATIENCE, Peer, rosEnvironment } from '../support/ros';
 
 const TEST_MS = 120_000 * PATIENCE;
 const IMAGE = '/front/image_raw';
+const MARKER = '/marker';
+const STATIC = '/tf_static';
+/** Somebody waits for it, and nobody publishes yet. */
+const LATE = '/late/tf_static';
 const STATUS = '/adaptation_node/status';
 const [WIDTH, HEIGHT] = [64, 48];
 
 let peer: Peer;
 let node: NodeProcess;
+let env: NodeJS.ProcessEnv;
 let url = '';
+const folder = mkdtempSync(join(tmpdir(), 'depthgrad-foxglove-'));
 
 beforeAll(async () => {
-  const env = rosEnvironment();
-  peer = new Peer([`${IMAGE}=Image:pub`, `${STATUS}=AdaptationStatus:latched_pub`, '/gradient=DepthGradient:pub'], env);
+  env = rosEnvironment();
+  peer = new Peer(
+    [
+      `${IMAGE}=Image:pub`,
+      `${STATUS}=AdaptationStatus:latched_pub`,
+      '/gradient=DepthGradient:pub',
+      `${MARKER}=visualization_msgs/msg/Marker:pub`,
+      `${STATIC}=TFMessage:latched_pub`,
+      `${LATE}=TFMessage:latched_sub`,
+    ],
+    env,
+  );
   const port = 20_000 + (process.pid % 10_000);
-  node = new NodeProcess('dashboardNode', ['-p', 'port:=0', '-p', `foxglove_port:=${port}`], env);
+  // A package whose definitions are here and whose library is not, as after half an installation.
+  writeFileSync(join(folder, 'libvisualization_msgs__rosidl_typesupport_c.so'), 'no library');
+  const libraries = `${folder}:${process.env.LD_LIBRARY_PATH}`;
+  node = new NodeProcess('dashboardNode', ['-p', 'port:=0', '-p', `foxglove_port:=${port}`], {
+    ...env,
+    LD_LIBRARY_PATH: libraries,
+  });
   url = (await node.logged(/Foxglove: (ws:\S+)/)).split(' ')[1];
 }, TEST_MS);
 afterAll(async () => {
   await node?.kill();
   await peer?.close();
+  rmSync(folder, { recursive: true });
 });
 
 /** The library's client, its channels by topic and its messages by subscription. */
@@ -151,16 +177,95 @@ test(
   TEST_MS,
 );
 
+/** A transform of a frame by this name. */
+const transform = (by: Peer, topic: string, child: string): Promise<unknown> =>
+  by.command('transform', { topic, parent: 'base_link', child, position: [1, 0, 0], orientation: [0, 0, 0, 1] });
+
 test(
-  'who comes late gets what is kept for late comers',
+  'who comes late gets what is kept for late comers, also where somebody else has got it before',
   async () => {
     const { serialized } = await peer.command('adaptation_status', { topic: STATUS, fields: { state: 3, step: 42 } });
-    const { messages } = await open().subscribe(STATUS);
+    const received: Buffer[][] = [];
+    for (const who of ['first', 'second', 'third']) {
+      const { messages } = await open().subscribe(STATUS);
+      received.push(messages);
+      await eventually(
+        () => messages.length > 0,
+        () => `the status at the ${who} viewer`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const messages of received)
+      expect(messages.map((message) => message.toString('base64'))).toEqual([serialized]);
+    await peer.command('adaptation_status', { topic: STATUS, fields: { state: 3, step: 43 } });
+    await eventually(
+      () => received.every((messages) => messages.length === 2),
+      () => `a newer status at all; they have ${received.map((messages) => messages.length)}`,
+    );
+  },
+  TEST_MS,
+);
+
+test(
+  'what several publishers keep is all there',
+  async () => {
+    const others = Array.from({ length: 3 }, () => new Peer([`${STATIC}=TFMessage:latched_pub`], env));
+    try {
+      const frames = ['lens', 'lidar', 'imu', 'gps'];
+      await Promise.all([peer, ...others].map((by, i) => transform(by, STATIC, frames[i])));
+      for (const viewer of [open(), open()]) {
+        const { messages } = await viewer.subscribe(STATIC);
+        const missing = (): string[] => frames.filter((frame) => !messages.some((message) => message.includes(frame)));
+        await eventually(
+          () => missing().length === 0,
+          () => `${missing()} on ${STATIC}`,
+        );
+      }
+    } finally {
+      await Promise.all(others.map((one) => one.close()));
+    }
+  },
+  TEST_MS,
+);
+
+test(
+  'a viewer that was there before the publisher gets what was said at its start',
+  async () => {
+    const { messages } = await open().subscribe(LATE);
+    await become(LATE, 2);
+    const other = new Peer([`${LATE}=TFMessage:latched_pub`], env);
+    try {
+      await transform(other, LATE, 'lens');
+      await eventually(
+        () => messages.some((message) => message.includes('lens')),
+        () => 'the transform',
+      );
+    } finally {
+      await other.close();
+    }
+  },
+  TEST_MS,
+);
+
+test(
+  'a topic that cannot be subscribed to is named, and ends nothing',
+  async () => {
+    const [first, second] = [open(), open()];
+    await first.subscribe(MARKER);
+    await second.subscribe(MARKER);
+    const why = /\/marker \(visualization_msgs\/msg\/Marker\):? cannot be subscribed to: .*visualization_msgs/;
+    await eventually(
+      () => [first, second].every(({ warnings }) => warnings.some((text) => why.test(text))),
+      () => node.output,
+    );
+    expect(node.count(why)).toBe(1);
+    const { messages } = await second.subscribe(IMAGE);
+    await become(IMAGE, 1);
+    await publish(5);
     await eventually(
       () => messages.length > 0,
-      () => 'the status',
+      () => 'an image, afterwards',
     );
-    expect(messages[0].toString('base64')).toBe(serialized);
   },
   TEST_MS,
 );
@@ -218,6 +323,24 @@ test('nonsense is answered with a warning', async () => {
   expect(viewer.warnings.join('\n')).toMatch(
     /no JSON[^]*"advertise" is not served[^]*no channel 9999[^]*no subscription 77/,
   );
+});
+
+test('what is nested without end, and binary noise, end nothing', async () => {
+  const viewer = open();
+  const { id: channelId } = await viewer.channel(IMAGE);
+  const deep = '['.repeat(50_000) + ']'.repeat(50_000);
+  viewer.socket.send(deep);
+  viewer.socket.send(`{"op":${deep}}`);
+  viewer.socket.send(`{"op":"unsubscribe","subscriptionIds":[${deep}]}`);
+  viewer.socket.send(`{"op":"subscribe","subscriptions":[{"id":${deep},"channelId":1},{"id":1,"channelId":${deep}}]}`);
+  for (let i = 0; i < 100; i++)
+    viewer.socket.send(Buffer.from(Array.from({ length: 64 }, (_, j) => (i * j * 37) & 255)));
+  viewer.socket.send(JSON.stringify({ op: 'subscribe', subscriptions: [1, 2].map((id) => ({ id, channelId })) }));
+  await eventually(
+    () => viewer.warnings.some((text) => /is subscribed to already/.test(text)),
+    () => viewer.warnings.join('\n') + node.output,
+  );
+  expect(viewer.warnings).toHaveLength(6);
 });
 
 test(

@@ -221,7 +221,10 @@ describe('beside a depth_node', () => {
       const shown = [...new Float32Array(buffer.slice(byteOffset, byteOffset + length))].slice(-3);
       const heard = listener.received(odometry).map(({ position }) => [...Float32Array.from(position as number[])]);
       expect(heard).toContainEqual(shown);
-      expect(client.states.at(-1)!.scale).toMatchObject({ source: 1, scale: 1, variance: null });
+      const navigation = (client.states.at(-1)!.diagnostics as Report[]).find(
+        ({ name }) => name === '/depth_node: Navigation',
+      );
+      expect(navigation!.values).toMatchObject({ scale_source: 'none', scale: '1.0000', scale_sd: 'unknown' });
     } finally {
       await listener.close();
     }

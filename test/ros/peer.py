@@ -382,7 +382,7 @@ class Peer(Operations):
         image.header.frame_id = command.get('frameId', '')
         info = CameraInfo(width=command['width'], height=command['height'], distortion_model='plumb_bob')
         info.k = [float(value) for value in command['k']]
-        info.d = [0.0] * 5
+        info.d = [float(value) for value in command.get('d', [0] * 5)]
 
         def stream():
             number, before, due = 0, self.received[command.get('depth')], time.monotonic()

@@ -39,8 +39,8 @@ export class DashboardRig extends DepthNodeRig {
     return this.#env.ROS_DOMAIN_ID!;
   }
 
-  /** A few pictures again and again, with camera_info; as fast as depth_node keeps up, `rate` at most. */
-  async stream(rate = 10): Promise<void> {
+  /** A few pictures again and again, with camera_info; as fast as depth_node keeps up, `rate` at most. @param d the lens distortion */
+  async stream(rate = 10, d = CAMERA.d): Promise<void> {
     const path = join(this.folder, 'frames.rgb');
     writeFileSync(path, Buffer.concat(Array.from({ length: PICTURES }, (_, seed) => picture(WIDTH, HEIGHT, seed))));
     const { k } = CAMERA;
@@ -55,6 +55,7 @@ export class DashboardRig extends DepthNodeRig {
       height,
       rate,
       k,
+      d,
     });
   }
 

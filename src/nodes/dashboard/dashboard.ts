@@ -171,7 +171,7 @@ export class Dashboard {
       maxRate,
       browsers: this.#sessions.size,
       topics: this.#capture.topics(),
-      scale: this.#trajectory.scale,
+      speed: this.#trajectory.speed,
       ...this.#numbers.report(),
     });
   }

@@ -31,8 +31,8 @@ const STALE_MS = 3500;
 const MOST_STATUSES = 50;
 
 export class Numbers {
-  /** Of the status with rate, latency and drops. */
-  readonly inferenceName: string;
+  /** As depth_node names itself on /diagnostics. */
+  readonly depthName: string;
   readonly #diagnostics = new Map<string, DiagnosticReport>();
   #adaptation: { readonly status: AdaptationStatus; readonly receivedMs: number } | undefined;
 
@@ -69,7 +69,7 @@ export class Numbers {
     listen('depthgrad/msg/AdaptationStatus', status, latchedQos(), (message) => {
       this.#adaptation = { status: readAdaptation(message), receivedMs: performance.now() };
     });
-    this.inferenceName = `${depthName}: Inference`;
+    this.depthName = depthName;
   }
 
   /** For the page, as JSON values. What has not been said again for a while is marked as stale. */
@@ -86,7 +86,7 @@ export class Numbers {
       state: ADAPTATION_STATES[this.#adaptation.status.state] ?? `${this.#adaptation.status.state}`,
       stale: isStale(this.#adaptation.receivedMs),
     };
-    return { inferenceName: this.inferenceName, diagnostics, adaptation };
+    return { depthName: this.depthName, diagnostics, adaptation };
   }
 }
 

@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname, extname, join, normalize, sep } from 'node:path';
+import { pipeline } from 'node:stream';
 import { packageRoot } from '../../paths';
 import { requestUrl, type Access } from './access';
+import { HTTP_LIMITS } from './socketServer';
 
 const MIME: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -17,7 +19,7 @@ const MIME: Readonly<Record<string, string>> = {
 export function createPageServer(access: Access): Server {
   const folders = served();
   const policy = contentSecurityPolicy(join(folders.get('/')!, 'index.html'));
-  return createServer((request, response) => {
+  return createServer(HTTP_LIMITS, (request, response) => {
     response.setHeader('Content-Security-Policy', policy);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Referrer-Policy', 'no-referrer'); // the first URL may hold the token
@@ -74,10 +76,7 @@ function answer(
   if (!path) return end(404, `There is no ${url?.pathname ?? 'such page'}.`);
   response.writeHead(200, { 'Content-Type': MIME[extname(path)], 'Content-Length': statSync(path).size });
   if (request.method === 'HEAD') response.end();
-  else
-    createReadStream(path)
-      .on('error', () => response.destroy())
-      .pipe(response);
+  else pipeline(createReadStream(path), response, () => undefined); // which closes the file, too, when the browser has gone
 }
 
 /** The file a path of the URL stands for, where it is one of those served. */

@@ -1,9 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
 import { VIEWS, type ViewFrame, type ViewName } from './viewFrame';
 
-/** A browser that answers no ping for so long is gone. */
-const PING_PERIOD_MS = 10_000;
-
 /**
  * One browser. Of each view it looks at, one frame is on its way at most: the next one goes when the browser has drawn the one before. So a slow browser
  * gets fewer frames, holds no memory here, and nobody waits for it.
@@ -13,7 +10,6 @@ export class Session {
   readonly #wanted = new Set<ViewName>();
   /** Sequence of the last frame sent, and whether it is drawn. */
   readonly #sent = new Map<ViewName, { sequence: number; isDrawn: boolean }>();
-  #isAlive = true;
 
   /** @param onChange what it looks at, or is ready for, has changed */
   constructor(socket: WebSocket, onChange: () => void, onEnd: () => void) {
@@ -21,17 +17,7 @@ export class Session {
     socket.on('message', (data, isBinary) => {
       if (!isBinary && this.#receive(data)) onChange();
     });
-    socket.on('pong', () => (this.#isAlive = true));
-    socket.on('error', () => socket.terminate());
-    const pinging = setInterval(() => {
-      if (!this.#isAlive) socket.terminate();
-      this.#isAlive = false;
-      socket.ping();
-    }, PING_PERIOD_MS);
-    socket.on('close', () => {
-      clearInterval(pinging);
-      onEnd();
-    });
+    socket.on('close', onEnd);
   }
 
   get wanted(): ReadonlySet<ViewName> {

@@ -11,33 +11,42 @@ const LARGEST_SOURCE = Math.max(...Object.values(SCALE_CODES));
 
 /** Metres or units of the depth map, from the start and per second: beyond it numbers are none. */
 const FARTHEST = 1e9;
+/** Metres, or units of a car's order: no vehicle goes so far between two messages. */
+const LONGEST_STEP = 100;
+/** No farther from it is the origin itself, where an odometry begins; what is estimated is never exactly there again. */
+const AT_ORIGIN = 1e-6;
+/** Steps this many times as long as the longest before are none. */
+const LEAP = 3;
+
+type Point = readonly [number, number, number];
 
 export type TrajectorySource = 'odometry' | 'ego_motion';
-
-export interface ScaleState {
-  readonly source: number;
-  readonly scale: number;
-  readonly variance: number;
-  readonly quality: number;
-  /** Metres per second where metric, else units of the depth map. */
-  readonly speed: number;
-}
 
 export class Trajectory {
   /** Of what has come; odometry once it has. */
   source: TrajectorySource | undefined;
   frameId = '';
-  /** Points are metres; else the depth map's units. */
-  isMetric = false;
-  scale: ScaleState | undefined;
+  /** By the last motion: metres per second where metric, else units of the depth map. */
+  speed: number | undefined;
   /** Counts changes. */
   version = 0;
   #points: number[] = [];
   #every = 1;
   #skipped = 0;
   #length = 0;
-  #last: readonly [number, number, number] | undefined;
+  #last: Point | undefined;
   #pose: Se3 = identity();
+  /** Of this path. */
+  #longestStep = 0;
+  /** Messages were not heard since the last one. */
+  #isResumed = false;
+  /** Undefined until a motion was heard. */
+  #isMetric: boolean | undefined;
+
+  /** Points are metres; else the depth map's units. */
+  get isMetric(): boolean {
+    return this.#isMetric ?? false;
+  }
 
   /** Of the path, every step counted. */
   get length(): number {
@@ -48,9 +57,10 @@ export class Trajectory {
   takeOdometry({ header, pose }: Odometry): void {
     checkHeader({ stamp: header.stamp, frameId: header.frame_id });
     checkVector('pose.position', pose.pose.position);
-    if (this.source !== 'odometry') this.#begin('odometry');
-    this.frameId = header.frame_id;
     const { x, y, z } = pose.pose.position;
+    const isSame = this.source === 'odometry' && this.frameId === header.frame_id;
+    if (!isSame || this.#isElsewhere([x, y, z])) this.#begin('odometry');
+    this.frameId = header.frame_id;
     this.#add(x, y, z);
   }
 
@@ -69,13 +79,12 @@ export class Trajectory {
     if (!(quality >= 0 && quality <= 1)) throw new RangeError(`quality is ${quality}`);
     if (scale_source > LARGEST_SOURCE) throw new RangeError(`scale_source is ${scale_source}`);
     const isMetric = scale_source !== SCALE_UNAVAILABLE && scale_source !== SCALE_CODES.none;
-    const speed = Math.hypot(linear.x, linear.y, linear.z);
-    this.scale = { source: scale_source, scale, variance: scale_variance, quality, speed };
+    this.speed = Math.hypot(linear.x, linear.y, linear.z);
     if (scale_source === SCALE_UNAVAILABLE) return;
-    const isNewUnit = isMetric !== this.isMetric;
-    this.isMetric = isMetric;
+    const isNewUnit = this.#isMetric !== undefined && isMetric !== this.#isMetric;
+    this.#isMetric = isMetric;
+    if (!this.source || isNewUnit) this.#begin(this.source ?? 'ego_motion'); // a path in two units would be none
     if (this.source === 'odometry') return;
-    if (!this.source || isNewUnit) this.#begin('ego_motion'); // a path in two units would be none
     this.frameId = `start of ${header.frame_id}`;
     this.#pose = compose(this.#pose, {
       rotation: rotationFromQuaternion([x, y, z, w]),
@@ -89,12 +98,25 @@ export class Trajectory {
   /** Motions from here on are not heard: a chain of them has to begin anew, odometry does not. */
   interrupt(): void {
     if (this.source === 'ego_motion') this.source = undefined;
+    this.speed = undefined;
+    this.#isResumed = true;
   }
 
   /** [x, y, z] of every point, as float32. */
   points(): Uint8Array {
     const { buffer } = Float32Array.from(this.#last ? [...this.#points, ...this.#last] : this.#points);
     return new Uint8Array(buffer);
+  }
+
+  /** The odometry has begun anew (~/reset, a depth_node started again) or was set: from the last point to this one nobody went. */
+  #isElsewhere(point: Point): boolean {
+    if (!this.#last) return false;
+    const step = distance(point, this.#last);
+    const fromOrigin = Math.hypot(...point);
+    if (fromOrigin <= AT_ORIGIN && step > AT_ORIGIN) return true;
+    // The first messages after a new begin may be lost.
+    if (fromOrigin <= this.#longestStep && step > LEAP * this.#longestStep) return true;
+    return step > LONGEST_STEP && !this.#isResumed;
   }
 
   #begin(source: TrajectorySource): void {
@@ -104,11 +126,17 @@ export class Trajectory {
     this.#skipped = 0;
     this.#length = 0;
     this.#last = undefined;
+    this.#longestStep = 0;
     this.#pose = identity();
   }
 
   #add(x: number, y: number, z: number): void {
-    if (this.#last) this.#length += Math.hypot(x - this.#last[0], y - this.#last[1], z - this.#last[2]);
+    if (this.#last) {
+      const step = distance([x, y, z], this.#last);
+      this.#length += step;
+      if (!this.#isResumed) this.#longestStep = Math.max(this.#longestStep, step);
+    }
+    this.#isResumed = false;
     this.#last = [x, y, z];
     this.version++;
     if (++this.#skipped < this.#every) return;
@@ -123,4 +151,8 @@ export class Trajectory {
 function checkVector(field: string, vector: Odometry['pose']['pose']['position']): void {
   for (const axis of ['x', 'y', 'z'] as const)
     if (!(Math.abs(vector[axis]) <= FARTHEST)) throw new RangeError(`${field}.${axis} is ${vector[axis]}`);
+}
+
+function distance(a: Point, b: Point): number {
+  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
 }

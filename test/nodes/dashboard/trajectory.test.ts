@@ -49,7 +49,7 @@ test('ego-motions are chained, and turned to x ahead, y left, z up', () => {
   expect([x, y, z].map((value) => Number(value.toFixed(5)))).toEqual([4, -3, 0].map((value) => value + 0)); // 3 to the right
   expect(trajectory).toMatchObject({ source: 'ego_motion', isMetric: false, frameId: 'start of lens' });
   expect(trajectory.length).toBeCloseTo(5, 6);
-  expect(trajectory.scale).toMatchObject({ source: 1, speed: 30, quality: 0.5 });
+  expect(trajectory.speed).toBe(30);
 });
 
 test('what is metric begins anew: a path in two units is none', () => {
@@ -58,13 +58,13 @@ test('what is metric begins anew: a path in two units is none', () => {
   trajectory.takeEgoMotion(motion({ ahead: 2, scale: 1.5, source: 2 }));
   trajectory.takeEgoMotion(motion({ ahead: 2, scale: 1.5, source: 2 }));
   expect(points(trajectory).at(-1)![0]).toBeCloseTo(4, 5);
-  expect(trajectory).toMatchObject({ isMetric: true, scale: { speed: 20 } });
+  expect(trajectory).toMatchObject({ isMetric: true, speed: 20 });
 });
 
 test('a motion that is not known is no step', () => {
   const trajectory = new Trajectory();
   trajectory.takeEgoMotion(motion({ ahead: 2, source: 0 }));
-  expect(trajectory).toMatchObject({ source: undefined, scale: { source: 0 } });
+  expect(trajectory.source).toBeUndefined();
   expect(points(trajectory)).toEqual([]);
 });
 
@@ -100,6 +100,70 @@ test('a motion that is none is refused by field, and the chain goes on from wher
   for (const [message, says] of bad) expect(() => trajectory.takeEgoMotion(message)).toThrow(says);
   trajectory.takeEgoMotion(motion({ ahead: 2 }));
   expect(points(trajectory).at(-1)![0]).toBeCloseTo(4, 5);
+});
+
+/** Every metre from one point to another on the x axis. */
+function drive(trajectory: Trajectory, from: number, to: number): void {
+  for (let x = from; x <= to; x++) trajectory.takeOdometry(odometry(x, 0));
+}
+
+test('an odometry that was reset is a new path: nobody went straight back', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  expect(trajectory.length).toBe(50);
+  drive(trajectory, 0, 5);
+  expect(trajectory.length).toBe(5);
+  expect(points(trajectory)[0]).toEqual([0, 0, 0]);
+  trajectory.takeOdometry(odometry(0, 0)); // soon after the last one
+  expect(points(trajectory)).toEqual([
+    [0, 0, 0],
+    [0, 0, 0],
+  ]);
+});
+
+test('the same where the first messages after the reset were lost', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  drive(trajectory, 1, 5);
+  expect(trajectory.length).toBe(4);
+});
+
+test('a leap that no vehicle makes is a new path, and so is another frame', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  trajectory.takeOdometry(odometry(500, 500));
+  expect(trajectory.length).toBe(0);
+  trajectory.takeOdometry(odometry(503, 504));
+  expect(trajectory.length).toBe(5);
+  trajectory.takeOdometry({ ...odometry(503, 505), header: { ...header, frame_id: 'map' } });
+  expect(trajectory).toMatchObject({ length: 0, frameId: 'map' });
+});
+
+test('a path that was not looked at for a while goes on, and one back through the start as well', () => {
+  const trajectory = new Trajectory();
+  drive(trajectory, 0, 50);
+  trajectory.interrupt();
+  trajectory.takeOdometry(odometry(400, 0));
+  trajectory.takeOdometry(odometry(401, 0));
+  expect(trajectory.length).toBe(401);
+  const loop = new Trajectory();
+  for (let i = 0; i <= 300; i++)
+    loop.takeOdometry(odometry(10 * Math.sin(i / 20) + 0.01, 10 * Math.cos(i / 20) - 10 + 0.01));
+  expect(points(loop).length).toBeGreaterThan(300);
+});
+
+test('odometry that becomes metric begins anew', () => {
+  const trajectory = new Trajectory();
+  trajectory.takeEgoMotion(motion({ ahead: 1 }));
+  drive(trajectory, 0, 10);
+  expect(trajectory).toMatchObject({ source: 'odometry', isMetric: false, length: 10 });
+  trajectory.takeEgoMotion(motion({ ahead: 1, scale: 1.5, source: 2 }));
+  drive(trajectory, 11, 20);
+  expect(trajectory).toMatchObject({ source: 'odometry', isMetric: true, length: 9 });
+  expect(points(trajectory)[0]).toEqual([11, 0, 0]);
+  trajectory.takeEgoMotion(motion({ ahead: 1, source: 0 })); // not known for a frame: the unit is the same
+  trajectory.takeOdometry(odometry(21, 0));
+  expect(trajectory.length).toBe(10);
 });
 
 test('a long path is thinned out; its ends stay', () => {

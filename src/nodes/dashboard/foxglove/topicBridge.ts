@@ -1,21 +1,31 @@
 /** Every topic of the ROS graph as a Foxglove channel; a topic is subscribed to only while a viewer is. */
 import type { WebSocket } from 'ws';
 import { messageDefinition } from '../../ros/messageDefinitions';
-import { latchedQos, qos, type RosNode, type Subscription } from '../../ros/rclnodejs';
+import { TRANSIENT_LOCAL } from '../../ros/qosPolicies';
+import { qos, type RosNode, type Subscription } from '../../ros/rclnodejs';
 import type { ThrottledLog } from '../../ros/throttledLog';
-import { FoxgloveServer } from './foxgloveServer';
+import { FoxgloveServer, type Subscriber } from './foxgloveServer';
 
 /** Between two looks at the graph. */
 const GRAPH_PERIOD_MS = 1000;
-const TRANSIENT_LOCAL = 1;
 /** Small messages that come in a burst (tf) are all there. */
 const QUEUE = 10;
+/** What is kept for late comers comes at once, of all publishers together: every static broadcaster keeps messages of its own. */
+const LATCHED_QUEUE = 100;
 
 interface BridgedTopic {
   readonly topic: string;
   readonly type: string;
   readonly channelId: number;
-  subscription?: Subscription;
+  readonly subscribers: Set<Subscriber>;
+  /**
+   * One subscription for all viewers, under undefined. Of a topic whose messages are kept for late comers, one for each viewer: the middleware gives a
+   * subscription that is new what every publisher keeps, and knows better than a copy here which messages those are.
+   */
+  readonly feeds: Map<Subscriber | undefined, Subscription>;
+  isLatched: boolean;
+  /** It cannot be subscribed to here. */
+  fault?: string;
 }
 
 export class TopicBridge {
@@ -31,7 +41,8 @@ export class TopicBridge {
     this.#server = new FoxgloveServer({
       name: node.name(),
       metadata: { ROS_DISTRO: process.env.ROS_DISTRO ?? '' },
-      onWanted: (channelId, wanted) => this.#follow(channelId, wanted),
+      onSubscribe: (subscriber) => this.#add(subscriber),
+      onUnsubscribe: (subscriber) => this.#remove(subscriber),
     });
     this.#look();
     this.#timer = setInterval(() => this.#look(), GRAPH_PERIOD_MS);
@@ -49,11 +60,15 @@ export class TopicBridge {
   #look(): void {
     const present = new Map<string, string>();
     for (const { name, types } of this.#node.getTopicNamesAndTypes()) present.set(name, types[0]);
-    for (const [name, { type, channelId, subscription }] of this.#topics) {
-      if (present.get(name) === type) continue;
+    for (const [name, bridged] of this.#topics) {
+      if (present.get(name) === bridged.type) {
+        this.#feed(bridged); // the publishers may be others now
+        continue;
+      }
       this.#topics.delete(name);
-      this.#server.removeChannel(channelId);
-      if (subscription) this.#node.destroySubscription(subscription);
+      this.#server.removeChannel(bridged.channelId);
+      bridged.subscribers.clear();
+      this.#feed(bridged);
     }
     for (const [topic, type] of present) {
       if (this.#topics.has(topic)) continue;
@@ -62,33 +77,65 @@ export class TopicBridge {
         this.#log.warnOnce(type, `Foxglove: ${topic} is left out: ${type} is not installed as .msg here`);
         continue;
       }
-      const schemaName = type;
-      const channelId = this.#server.addChannel({
-        topic,
-        encoding: 'cdr',
-        schemaName,
-        schemaEncoding: 'ros2msg',
-        schema,
-      });
-      this.#topics.set(topic, { topic, type, channelId });
+      const channel = { topic, encoding: 'cdr', schemaName: type, schemaEncoding: 'ros2msg', schema };
+      const channelId = this.#server.addChannel(channel);
+      this.#topics.set(topic, { topic, type, channelId, subscribers: new Set(), feeds: new Map(), isLatched: false });
     }
   }
 
-  #follow(channelId: number, wanted: boolean): void {
-    const bridged = [...this.#topics.values()].find((one) => one.channelId === channelId);
-    if (!bridged) return;
-    if (bridged.subscription) this.#node.destroySubscription(bridged.subscription);
-    bridged.subscription = wanted ? this.#subscribe(bridged) : undefined;
+  #ofChannel(channelId: number): BridgedTopic | undefined {
+    return [...this.#topics.values()].find((one) => one.channelId === channelId);
   }
 
-  /** Best effort takes what any publisher sends; only what is kept for late comers has to be asked for reliably. */
-  #subscribe({ topic, type, channelId }: BridgedTopic): Subscription {
+  #add(subscriber: Subscriber): void {
+    const bridged = this.#ofChannel(subscriber.channelId);
+    if (!bridged) return;
+    bridged.subscribers.add(subscriber);
+    this.#feed(bridged);
+    if (bridged.fault) this.#server.warn(subscriber, `${bridged.topic} (${bridged.type}): ${bridged.fault}`);
+  }
+
+  #remove(subscriber: Subscriber): void {
+    const bridged = this.#ofChannel(subscriber.channelId);
+    if (!bridged?.subscribers.delete(subscriber)) return;
+    this.#feed(bridged);
+  }
+
+  /** Makes and destroys subscriptions until they are those that the viewers and publishers of now need. */
+  #feed(bridged: BridgedTopic): void {
+    const { topic, type, subscribers, feeds } = bridged;
+    if (bridged.fault || (subscribers.size === 0 && feeds.size === 0)) return;
+    try {
+      const isLatched = this.#isLatched(bridged);
+      const needed = new Set(subscribers.size === 0 ? [] : isLatched ? subscribers : [undefined]);
+      for (const [viewer, subscription] of feeds) {
+        if (needed.has(viewer)) continue;
+        feeds.delete(viewer);
+        this.#node.destroySubscription(subscription);
+      }
+      bridged.isLatched = isLatched;
+      for (const viewer of needed) if (!feeds.has(viewer)) feeds.set(viewer, this.#subscribe(bridged, viewer));
+    } catch (error) {
+      // Types whose code was not generated, or whose library is not there, are known here as definitions only.
+      bridged.fault = `cannot be subscribed to: ${(error as Error).message}`;
+      this.#log.warnOnce(`${topic} ${type}`, `Foxglove: ${topic} (${type}) ${bridged.fault}`);
+    }
+  }
+
+  /** Whether all publishers keep messages for late comers: a subscription that asks for those gets nothing from any other. */
+  #isLatched({ topic, subscribers, isLatched }: BridgedTopic): boolean {
+    if (subscribers.size === 0) return isLatched;
     const publishers = this.#node.getPublishersInfoByTopic(topic);
-    const isLatched =
-      publishers.length > 0 && publishers.every(({ qos_profile }) => qos_profile.durability === TRANSIENT_LOCAL);
-    const quality = isLatched ? latchedQos() : qos('best_effort', QUEUE);
-    return this.#node.createSubscription(type, topic, { qos: quality, isRaw: true }, (message) => {
-      this.#server.send(channelId, BigInt(Date.now()) * 1_000_000n, message);
+    if (publishers.length === 0) return isLatched;
+    return publishers.every(({ qos_profile }) => qos_profile.durability === TRANSIENT_LOCAL);
+  }
+
+  /** Best effort takes what any publisher sends; only what is kept for late comers has to be asked for reliably. @param viewer undefined: all of them */
+  #subscribe({ topic, type, subscribers, isLatched }: BridgedTopic, viewer: Subscriber | undefined): Subscription {
+    const quality = isLatched ? qos('reliable', LATCHED_QUEUE, true) : qos('best_effort', QUEUE);
+    const audience = viewer ? [viewer] : subscribers;
+    return this.#node.createSubscription(type, topic, { qos: quality, isRaw: true }, (data) => {
+      this.#server.send(audience, { timestampNs: BigInt(Date.now()) * 1_000_000n, data, isLatched });
     });
   }
 }
