@@ -19,7 +19,7 @@ const calibrated: CameraInfoMessage = {
   d: [0, 0, 0, 0, 0],
   k: [100, 0, 63.5, 0, 100, 31.5, 0, 0, 1],
   r: [1, 0, 0, 0, 1, 0, 0, 0, 1],
-  p: [90, 0, 60, 0, 0, 90, 30, 0, 0, 0, 1, 0],
+  p: [100, 0, 63.5, 0, 0, 100, 31.5, 0, 0, 0, 1, 0],
   binningX: 0,
   binningY: 0,
   roi: WHOLE_IMAGE,
@@ -195,12 +195,14 @@ test('triplets carry the speed, and the pinhole of the undistorted or the rectif
   expect(motion!.untilNext).toBeCloseTo(1 / RATE);
   expect(images[0]).toEqual(scene(0));
 
+  const p = [90, 0, 60, 0, 0, 90, 30, 0, 0, 0, 1, 0]; // another view
   const rectified = new Rig({ rectified: true });
+  rectified.info = { ...calibrated, p };
   rectified.run(1, good);
   expect(rectified.triplets[0].intrinsics).toMatchObject({ fx: 90, cx: 60, cy: 30 });
 
   const lens = new Rig();
-  lens.info = { ...calibrated, d: [0.2, 0, 0, 0, 0] };
+  lens.info = { ...calibrated, p, d: [0.2, 0, 0, 0, 0] };
   lens.run(1, good);
   expect(lens.triplets[0].intrinsics).toMatchObject({ fx: 90, cx: 60, cy: 30 }); // the view of p
   expect(lens.triplets[0].images[0]).not.toEqual(scene(0));
@@ -211,7 +213,7 @@ test('triplets carry the speed, and the pinhole of the undistorted or the rectif
   expect(withoutP.triplets[0].intrinsics.fx).toBeGreaterThan(100); // no black corners
 
   const fisheye = new Rig();
-  fisheye.info = { ...calibrated, distortionModel: 'equidistant', d: [0.1, 0, 0, 0] };
+  fisheye.info = { ...calibrated, p, distortionModel: 'equidistant', d: [0.1, 0, 0, 0] };
   fisheye.run(1, good);
   expect(fisheye.triplets[0].images[0]).not.toEqual(scene(0));
 

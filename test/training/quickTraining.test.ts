@@ -9,6 +9,8 @@ interface HeldOut {
   warped_error: number;
   unwarped_error: number;
   gradient_correlation: number;
+  depth_variation: number;
+  at_limits_share: number;
 }
 
 let folder: string;
@@ -40,7 +42,7 @@ function heldOut(model: string): HeldOut {
   return JSON.parse(json) as HeldOut;
 }
 
-test('a two-minute training run lowers the photometric error on frames it never saw', () => {
+test('a two-minute training run lowers the photometric error on frames it never saw, and its depth is no blank map', () => {
   expect(existsSync(join(sampleDriveFolder(), 'test_videos', 'challenge03.mp4'))).toBe(true);
   const run = join(folder, 'run');
   const before = join(folder, 'before.onnx');
@@ -53,4 +55,7 @@ test('a two-minute training run lowers the photometric error on frames it never 
   console.log(`held-out photometric error ${start.warped_error.toFixed(4)} -> ${end.warped_error.toFixed(4)}`);
   expect(end.warped_error).toBeLessThan(0.97 * start.warped_error);
   expect(end.gradient_correlation).toBeGreaterThan(0.5);
+  // No blank map: on a road the near and the far are a factor of many apart.
+  expect(end.depth_variation).toBeGreaterThan(0.3);
+  expect(end.at_limits_share).toBeLessThan(0.3);
 }, 600_000);

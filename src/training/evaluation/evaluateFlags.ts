@@ -6,7 +6,7 @@ import type { PreparedDrive } from '../datasets/prepared';
 import { SAMPLE_DRIVES } from '../flags';
 import type { DatasetPart } from './depthDataset';
 import { evaluateDepth, type DepthSubject } from './evaluateDepth';
-import { evaluateHeldOut } from './heldOut';
+import { blankFault, evaluateHeldOut } from './heldOut';
 import { measureTrajectory } from './measureTrajectory';
 import type { DepthScaling } from './metrics';
 
@@ -112,7 +112,10 @@ async function measure(flags: EvaluateFlags): Promise<object> {
   if (part === 'all') throw new Error('--heldout takes --part heldOut or --part train');
   const drives: PreparedDrive[] = [];
   for (const path of heldout?.length ? heldout : SAMPLE_DRIVES) drives.push(await openPrepared(path, cameraFile));
-  return withBar('evaluate', (onFrame) => evaluateHeldOut(model, drives, { ...flags, part, onFrame }));
+  const result = await withBar('evaluate', (onFrame) => evaluateHeldOut(model, drives, { ...flags, part, onFrame }));
+  const fault = blankFault(result);
+  if (fault) console.error(`evaluate: ${model}: ${fault}`);
+  return result;
 }
 
 /** Measures what the flags name, and prints it. */

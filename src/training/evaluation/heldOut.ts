@@ -49,6 +49,20 @@ export interface HeldOutResult extends PhotometricResult {
   by_drive_and_stride: StrideResult[];
   /** Share of the depth map's values at its nearest and farthest value: a collapsed model has most there. */
   at_limits_share: number;
+  /** Standard deviation of ln(depth) over a frame's pixels, mean over frames: 0 for the same depth everywhere, .5 and more on roads. */
+  depth_variation: number;
+}
+
+/** A map that varies by less is blank: photometric losses alone have such depths as a way out (docs/decisions.md). */
+const BLANK_VARIATION = 0.05;
+
+/** What to say of a model whose maps are blank; undefined where they are not. */
+export function blankFault({ depth_variation: variation }: Pick<HeldOutResult, 'depth_variation'>): string | undefined {
+  if (variation >= BLANK_VARIATION) return undefined;
+  return (
+    `the depth is nearly the same everywhere: its logarithm varies by ${variation.toFixed(4)} over a frame, under ${BLANK_VARIATION}. ` +
+    `Train longer, on drives that move, or with rendered scenes in the mix (synthetic)`
+  );
 }
 
 /** Sums for Pearson's correlation of pairs that come one after the other. */
@@ -168,6 +182,19 @@ function shareAtLimits(depth: Float32Array, nearest: number, farthest: number): 
   return count / depth.length;
 }
 
+/** Standard deviation of ln(depth). */
+export function variationOf(depth: Float32Array): number {
+  let sum = 0;
+  let squares = 0;
+  for (const z of depth) {
+    const logarithm = Math.log(z);
+    sum += logarithm;
+    squares += logarithm * logarithm;
+  }
+  const mean = sum / depth.length;
+  return Math.sqrt(Math.max(0, squares / depth.length - mean * mean));
+}
+
 /** @throws Error when the model cannot be read or a held-out part is too short for the strides */
 export async function evaluateHeldOut(
   modelPath: string,
@@ -181,6 +208,7 @@ export async function evaluateHeldOut(
   const all = new ErrorSums();
   const table: StrideResult[] = [];
   let limits = 0;
+  let variation = 0;
   let done = 0;
   const targetsOf = (drive: FrameSequence): number[] => {
     const [first, end] = drive.split()[part];
@@ -205,6 +233,7 @@ export async function evaluateHeldOut(
           if (s > 0) continue;
           addGradientPairs(correlation, outputs);
           limits += shareAtLimits(outputs.depth, 0.1, 100);
+          variation += variationOf(outputs.depth);
         }
         onFrame?.(++done, count);
       }
@@ -220,6 +249,7 @@ export async function evaluateHeldOut(
     ...all.result(),
     gradient_correlation: correlation.compute(),
     at_limits_share: limits / count,
+    depth_variation: variation / count,
     by_drive_and_stride: table,
   };
 }

@@ -2,7 +2,14 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FrameRange, FrameSequence } from '../../../src/training/datasets/dataset';
-import { addGradientPairs, Correlation, evaluateHeldOut, pairErrors } from '../../../src/training/evaluation/heldOut';
+import {
+  addGradientPairs,
+  blankFault,
+  Correlation,
+  evaluateHeldOut,
+  pairErrors,
+  variationOf,
+} from '../../../src/training/evaluation/heldOut';
 import { tinyModel } from '../../support/tinyModel';
 
 const WIDTH = 96;
@@ -129,6 +136,20 @@ describe('a model on drives', () => {
     expect(odd.unwarped_error).toBeGreaterThan(0.1);
     expect(odd.reduction).toBeCloseTo(0, 5);
     expect(even.unwarped_error).toBeCloseTo(0, 6);
+  });
+
+  test('a blank map is told from one with near and far', async () => {
+    const measure = (pixelOf: (index: number, pixel: number) => number) =>
+      evaluateHeldOut(model, [drive('road', 100, pixelOf)], { strides: [1], every: 10 });
+    const blank = await measure(() => 100);
+    expect(blank.depth_variation).toBeCloseTo(0, 4);
+    expect(blankFault(blank)).toMatch(/^the depth is nearly the same everywhere: .* varies by 0\.000\d over a frame/);
+    // The tiny model's depth is the brightness: half of the pixels at 20, half at 200.
+    const road = await measure((_, pixel) => (pixel < (WIDTH * HEIGHT * 3) / 2 ? 20 : 200));
+    expect(road.depth_variation).toBeCloseTo(Math.log(10) / 2, 3);
+    expect(blankFault(road)).toBeUndefined();
+    expect(variationOf(Float32Array.of(1, Math.E))).toBeCloseTo(0.5, 6);
+    expect(blankFault({ depth_variation: 0.049 })).toBeDefined();
   });
 
   test('on the part trained on nothing of the last fifth is read', async () => {
