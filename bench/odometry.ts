@@ -105,15 +105,17 @@ async function measureRecording(
 }
 
 /** From the first frame with a known scale on. */
-function consistencyOf({ motionErrors, poseErrors, scales }: Run): Consistency {
+function consistencyOf({ motionErrors, poseErrors, stretchErrors, scales }: Run): Consistency {
   const first = Math.max(0, scales.findIndex(({ known }) => known) - 1);
   const within = (values: readonly number[]): number => mean(values.map((value) => (value < CHI_SQUARE_95 ? 1 : 0)));
   const [motions, poses] = [motionErrors.slice(first), poseErrors.slice(first)];
   return {
     motion_within: within(motions),
     pose_within: within(poses),
+    stretch_within: within(stretchErrors),
     motion_mean: mean(motions),
     pose_mean: mean(poses),
+    stretch_mean: mean(stretchErrors),
   };
 }
 

@@ -1,6 +1,9 @@
 /** The JSON file of npm run bench:odometry. */
 import type { Machine } from './machine';
 
+/** Frames of a short path: one path is one sample of where an odometry ends, and over many short ones the pose's covariance can be counted. */
+export const STRETCH = 30;
+
 /** evo's, root mean squares: positions after alignment without and with a scale, frame to frame with it, and of the rotation. */
 export interface PathErrors {
   readonly poses: number;
@@ -13,12 +16,14 @@ export interface PathErrors {
 
 /** Normalised errors e' C^-1 e of six degrees of freedom: shares of the frames within 95 % of the distribution that a true covariance gives. */
 export interface Consistency {
-  /** Of each motion, and of the pose since the start. */
+  /** Of each motion, of the pose since the start, and of those of many short paths (STRETCH in odometryRuns.ts). */
   readonly motion_within: number;
   readonly pose_within: number;
+  readonly stretch_within: number;
   /** Means; 6 where the covariance is the error's own. */
   readonly motion_mean: number;
   readonly pose_mean: number;
+  readonly stretch_mean: number;
 }
 
 export interface ScaleErrors {

@@ -6,7 +6,7 @@ import { Matrix, solve } from 'ml-matrix';
 import { scaleIntrinsics } from '../src/geometry/camera';
 import { axisAngleFromRotation, compose, fromVector6, identity, inverse, type Se3 } from '../src/geometry/se3';
 import { fitGroundPlane } from '../src/odometry/groundPlane';
-import { wholeCovariance } from '../src/odometry/odometry';
+import { Odometry, wholeCovariance } from '../src/odometry/odometry';
 import type { Scale } from '../src/odometry/scaleFilter';
 import { VisualOdometry } from '../src/odometry/visualOdometry';
 import type { NavigationParameters } from '../src/nodes/navigationParameters';
@@ -14,6 +14,10 @@ import { ScaleFollower } from '../src/nodes/scaleFollower';
 import type { FrameSequence } from '../src/training/datasets/dataset';
 import { OnnxModel } from '../src/training/evaluation/onnxModel';
 import { ShrunkFrames } from '../src/training/evaluation/shrunkFrames';
+import { STRETCH } from './odometryReport';
+
+/** Frames after which another short path begins. */
+const STRETCH_EVERY = 5;
 
 export interface Run {
   /** Camera-to-world of every frame, the first one the identity. */
@@ -24,6 +28,8 @@ export interface Run {
   /** Normalised errors of each motion and pose but the first. */
   readonly motionErrors: readonly number[];
   readonly poseErrors: readonly number[];
+  /** Normalised errors of the poses of odometries begun every STRETCH_EVERY frames, over the STRETCH frames after their beginning. */
+  readonly stretchErrors: readonly number[];
   /** Frame at which the odometry begins: the scale is known after it. */
   readonly start: number;
   readonly lost: number;
@@ -55,10 +61,12 @@ export async function runOdometry(
     ways: [0],
     motionErrors: [] as number[],
     poseErrors: [] as number[],
+    stretchErrors: [] as number[],
     costMs: [] as number[],
   };
   let features = model.emptyFeatures();
   let start = 0;
+  let stretches: { readonly from: number; readonly odometry: Odometry }[] = [];
   for (let i = 0; i < poses.length; i++) {
     const { bytes } = frames.read(i);
     const outputs = await model.run(bytes, height, width, features, intrinsics);
@@ -78,6 +86,13 @@ export async function runOdometry(
     if (scaleOptions.scaleSource === 'none' || scale.known) odometry.add(estimate, seconds);
     else start = i;
     run.costMs.push(performance.now() - begin);
+    stretches = stretches.filter(({ from }) => i <= from + STRETCH);
+    for (const { from, odometry } of stretches) {
+      odometry.add(estimate, seconds);
+      const moved = compose(inverse(poses[from]), poses[i]);
+      run.stretchErrors.push(normalised(odometry.pose, moved, odometry.covariance));
+    }
+    if ((i - start) % STRETCH_EVERY === 0) stretches.push({ from: i, odometry: new Odometry() });
     const length = Math.hypot(outputs.egoMotion[0], outputs.egoMotion[1], outputs.egoMotion[2]);
     follower.add({
       stamp: (stamps[i] + stamps[i - 1]) / 2,

@@ -16,7 +16,14 @@ const report: OdometryReport = {
       own: path,
       by_speed: { ...path, ate_m: 2.25 },
       peer: { ...path, ate_m: 3.75, lost: 7 },
-      consistency: { motion_within: 0.95, pose_within: 0.7, motion_mean: 5.9, pose_mean: 8.1 },
+      consistency: {
+        motion_within: 0.95,
+        stretch_within: 0.7,
+        pose_within: 1,
+        motion_mean: 5.9,
+        stretch_mean: 8.1,
+        pose_mean: 2.5,
+      },
       lost: 2,
       scales: [
         { source: 'velocity', known: 0.98, median: 0.03, largest_step: 0.005, outliers: 4 },
@@ -44,7 +51,7 @@ test('the tables have a row per odometry, covariance and scale, and say what was
   expect(others.map((one) => one[3])).toEqual(['2.25', '3.75']);
   expect(others[1][7]).toBe('7');
   const rows = lines.filter((line) => line.startsWith('| kitti ')).map(cells);
-  expect(rows[0].slice(2, 5)).toEqual(['95.0 %: reached', '70.0 %: **not reached**', '5.9, 8.1']);
+  expect(rows[0].slice(2, 6)).toEqual(['95.0 %: reached', '70.0 %: **not reached**', '100.0 %', '5.9, 8.1, 2.5']);
   expect(rows[1].slice(2, 7)).toEqual(['velocity', '98.0 %', '3.0 % (5.0 %: reached)', '0.5 % (1.0 %: reached)', '4']);
   expect(rows[2].slice(4, 6)).toEqual(['12.0 % (10.0 %: **not reached**)', '2.0 % (1.0 %: **not reached**)']);
 });
