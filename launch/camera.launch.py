@@ -2,6 +2,7 @@
 Depth, gradient and ego-motion of a camera.
 
     ros2 launch depthgrad camera.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+    ros2 launch depthgrad camera.launch.py driver:=v4l2 video_device:=/dev/video0
     ros2 launch depthgrad camera.launch.py driver:=replay source:=drive.mp4 rviz:=true
     ros2 launch depthgrad camera.launch.py image:=/camera/image_raw adaptation:=true
     ros2 launch depthgrad camera.launch.py cameras:=front,rear threads:=4
@@ -15,21 +16,13 @@ running already. The threads are divided among them; odom -> base_frame has one 
 import os
 import re
 
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
+from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
-
-
-def is_installed(package):
-    try:
-        get_package_prefix(package)
-        return True
-    except PackageNotFoundError:
-        return False
 
 
 def camera_names(text):
@@ -126,10 +119,10 @@ def generate_launch_description():
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
         DeclareLaunchArgument(
             'driver',
-            default_value='v4l2' if is_installed('v4l2_camera') else 'none',
-            choices=['v4l2', 'replay', 'none'],
-            description='Where images come from: v4l2_camera (where installed), replay_node (with source:=), '
-            'or a camera driver already running (none).',
+            default_value='none',
+            choices=['none', 'v4l2', 'replay'],
+            description='Where images come from: a camera driver already running (none), the package v4l2_camera, '
+            'or replay_node (with source:=).',
         ),
         DeclareLaunchArgument('video_device', default_value='/dev/video0', description='Camera of driver:=v4l2.'),
         DeclareLaunchArgument(

@@ -1,5 +1,5 @@
 /**
- * Depth -> gradient by forward differences and gradient -> depth by screened Poisson, both exact (method.md 2).
+ * Depth -> gradient by forward differences and gradient -> depth by screened Poisson, both exact.
  * Neumann boundary: the forward difference across the last column (row) does not exist and is held at zero.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Confidence from the disagreement of the two decoders, |grad u0 - G| (method.md 2): where depth and gradient tell the same
+ * Confidence from the disagreement of the two decoders, |grad u0 - G|: where depth and gradient tell the same
  * story both are likely right. The ONNX exporter writes the same formula.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';

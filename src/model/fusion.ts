@@ -1,7 +1,7 @@
 /**
  * The mutual conversion as one map: screened-Poisson fusion of the depth head's log-disparity u0 and the gradient head's G,
  *
- *   u = argmin  lambda ||u - u0||^2 + ||grad u - G||^2     (forward differences, Neumann boundary; method.md 2)
+ *   u = argmin  lambda ||u - u0||^2 + ||grad u - G||^2     (forward differences, Neumann boundary)
  *
  * solved exactly: the DCT-II diagonalises grad^T grad, so the solution is four matrix products and one division, differentiable in
  * u0 and G as it stands and exported to ONNX as MatMul.

@@ -154,9 +154,9 @@ describe('camera.launch.py', () => {
     expect(nodeOf(launched, 'replay_node').typed).toEqual(expect.arrayContaining(['source', 'camera_info']));
   });
 
-  test('takes v4l2_camera where it is installed, and can be told not to', () => {
+  test('starts v4l2_camera where it is asked for, never beside a driver that runs already', () => {
     const packages = `depthgrad=${ROOT},v4l2_camera=/opt/v4l2_camera`;
-    const launched = launch(FILE, ['video_device:=/dev/video3'], { packages });
+    const launched = launch(FILE, ['driver:=v4l2', 'video_device:=/dev/video3'], { packages });
     expect(executables(launched)).toEqual(['v4l2_camera/v4l2_camera_node', 'depthgrad/depth_node']);
     expect(nodeOf(launched, 'v4l2_camera_node')).toMatchObject({
       parameters: { video_device: '/dev/video3', camera_frame_id: fixedFrame },
@@ -165,7 +165,7 @@ describe('camera.launch.py', () => {
         ['camera_info', '/camera/camera_info'],
       ],
     });
-    expect(executables(launch(FILE, ['driver:=none'], { packages }))).toEqual(['depthgrad/depth_node']);
+    expect(executables(launch(FILE, ['image:=/camera/image_raw'], { packages }))).toEqual(['depthgrad/depth_node']);
     const wrong = run(FILE, ['driver:=gstreamer'], {});
     expect(wrong.status).not.toBe(0);
     expect(wrong.stderr).toContain('gstreamer');

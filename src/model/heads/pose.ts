@@ -1,6 +1,6 @@
 /**
  * Pose head on the stride-8 features of the previous and the current frame: fine enough to see small motion (the
- * stride-32 features of method.md 10 are not), matched with each other before any convolution.
+ * stride-32 features are not: docs/decisions.md, Model), matched with each other before any convolution.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { Affine, SpatialMean, type NetworkBuilder } from '../layers';

@@ -1,6 +1,6 @@
 /**
  * Two-Stream network (TwoNet, Li et al. 2017): a depth stream and a gradient stream with an encoder each, and a fusion block on depth,
- * gradient and image features. The control that shares nothing, beside depthgrad's one encoder (method.md 3).
+ * gradient and image features. The control that shares nothing, beside depthgrad's one encoder.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { encoderByName, encoderModel, type Encoder, type EncoderName } from '../encoders/index';

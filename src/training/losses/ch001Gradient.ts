@@ -21,7 +21,7 @@ export function edgeFilter(map: tf.Tensor4D): tf.Tensor4D {
 
 /**
  * sum_p phi(grad_x D - G_x) * phi(grad_y D - G_y) on raw depth D in metres, mean over the samples (CH-001 eq. 1; omega is the
- * recipe's weight). Its faults are the point and are logged (method.md 2, H1..H4): how far the mask has closed, the scale of depth,
+ * recipe's weight). Its faults are the point and are logged (docs/decisions.md, "The paper's idea"): how far the mask has closed, the scale of depth,
  * the size of both gradients, and the pull |dL/dG| on each axis, which the other axis's phi scales down to a hundredth.
  */
 export const ch001Gradient: LossTerm = {

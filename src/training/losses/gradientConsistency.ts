@@ -8,7 +8,7 @@ export function charbonnier(x: tf.Tensor4D): tf.Tensor4D {
 }
 
 /**
- * CH-001's mutual conversion in its healthy form (method.md 2): a sum over the axes in place of the product, a mean in place of
+ * CH-001's mutual conversion in its healthy form: a sum over the axes in place of the product, a mean in place of
  * the sum over pixels, forward differences of log-disparity, and each side pulled towards a constant copy of the other, so that
  * "both zero" is no common optimum.
  */

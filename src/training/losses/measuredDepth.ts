@@ -1,6 +1,6 @@
 /**
  * Losses against measured depth: only pixels that were measured count. The published run of CNN-residual compared with unmeasured
- * zeros too, and got absolute relative errors of 1e4 to 1e6 (method.md 4).
+ * zeros too, and got absolute relative errors of 1e4 to 1e6.
  */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { required, type LossTerm, type TrainingBatch } from './loss';

@@ -1,7 +1,7 @@
 /**
  * View synthesis and the photometric error with its gradient, in one pass over typed arrays.
  *
- * Built of ordinary tensor operations this loss is most of a training step (SSIM pooling and element-wise work, method.md 9);
+ * Built of ordinary tensor operations this loss is most of a training step (SSIM pooling and element-wise work);
  * fused it reads each pixel a few times and allocates nothing. The arithmetic is in native/photometric.cc. Checked against finite
  * differences and kornia in test/training/losses.
  *

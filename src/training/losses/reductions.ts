@@ -1,4 +1,4 @@
-/** Reductions whose gradients are right where tfjs's own are not (method.md 9). */
+/** Reductions whose gradients are right where tfjs's own are not. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 
 /** |x| with derivative 0 at 0; tfjs's own has -1 there, a pull on every pixel that is already right. */

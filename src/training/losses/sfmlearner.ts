@@ -1,4 +1,4 @@
-/** The origin recipe of SfMLearner (Zhou et al. 2017), which CH-001 starts from: method.md 1. */
+/** The origin recipe of SfMLearner (Zhou et al. 2017), which CH-001 starts from. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import { scaleIntrinsics } from '../../geometry/camera';
 import { required, type LossTerm, type TrainingBatch, type TrainingOutputs } from './loss';

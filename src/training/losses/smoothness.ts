@@ -81,7 +81,7 @@ export const smoothness: LossTerm = {
 
 /**
  * Edge-aware smoothness of the estimated gradient itself, the second order of depth: a plane costs (almost) nothing, unlike under
- * first-order smoothness, which pulls a road upright (method.md 2, H5).
+ * first-order smoothness, which pulls a road upright.
  */
 export const gradientSmoothness: LossTerm = {
   name: 'gradient_smoothness',
