@@ -22,7 +22,7 @@ import { createNode, fullName, latchedQos, qos, rclnodejs, type RosNode } from '
 import { ThrottledLog } from './ros/throttledLog';
 import { StreamHealth } from './streamHealth';
 import { TripletStream } from './tripletStream';
-import { subscribeSpeed } from './vehicleSpeed';
+import { subscribeSpeed } from './speedSubscription';
 import { readPrivateKey } from './signingKeys';
 
 const STATUS_PERIOD_MS = 1000;

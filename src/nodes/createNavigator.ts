@@ -1,10 +1,11 @@
+import { Mount } from './mount';
 import { Navigator } from './navigation';
 import type { NavigationParameters } from './navigationParameters';
 import { qos, type Publisher, type RosNode } from './ros/rclnodejs';
 import type { ThrottledLog } from './ros/throttledLog';
 import { listenToTransforms } from './ros/transformListener';
 import { TransformOwners } from './transformOwners';
-import { subscribeSpeed } from './vehicleSpeed';
+import { subscribeSpeed } from './speedSubscription';
 
 /** The navigator of a node, with the topics it needs by its parameters. */
 export function createNavigator(
@@ -25,7 +26,7 @@ export function createNavigator(
     },
     speed: scaleSource === 'velocity' ? subscribeSpeed(node, speedTopics, log) : undefined,
     owners,
-    findTransform: (frame, within) => frames?.tree.find(frame, within),
+    mount: new Mount(baseFrame, (frame, within) => frames?.tree.find(frame, within)),
     log,
   });
 }

@@ -12,6 +12,9 @@ import type { VehicleSpeed } from './vehicleSpeed';
 
 /** A clock that jumps makes no scale older than this. */
 const LONGEST_PAUSE_SECONDS = 60;
+/** Relative standard deviations of the scale: from which it is said, and from which points, which have no field for it, wait. */
+const UNSURE = 0.3;
+const TOO_UNSURE = 0.5;
 
 export interface NavigatorOptions extends OdometryTopicOptions {
   readonly speed: VehicleSpeed | undefined;
@@ -78,8 +81,8 @@ export class Navigator {
   }
 
   /** Whether a frame of this scale is in metres, or in the model's unit as wanted: what takes metres must not be given anything else. */
-  isMeasured({ known }: Scale): boolean {
-    return known || this.#options.parameters.scaleSource === 'none';
+  isMeasured(scale: Scale): boolean {
+    return this.#options.parameters.scaleSource === 'none' || (scale.known && spreadOf(scale) < TOO_UNSURE);
   }
 
   /** Every frame of the network, before what is known of its motion. @param image uint8 rgb of the map's size; copied */
@@ -111,13 +114,25 @@ export class Navigator {
       stamp: stampSeconds(header.stamp) - seconds / 2,
       seconds: Math.min(LONGEST_PAUSE_SECONDS, Math.max(0, sinceLast)),
       way: length ? { length: length / scale.scale, seconds } : undefined,
+      lever: this.#options.mount.of(header.frameId)?.translation,
       groundHeight,
     });
   }
 
+  #faultsOf(scale: Scale): string[] {
+    if (this.#options.parameters.scaleSource === 'none') return [];
+    if (!scale.known)
+      return [`the metric scale is unknown, ~/points and ~/odometry wait for it: ${this.#whyUnknown()}`];
+    if (spreadOf(scale) < UNSURE) return [];
+    const since = `last measured ${this.#follower.sinceMeasured.toFixed(0)} s ago`;
+    const percent = `the metric scale is known to ${(100 * spreadOf(scale)).toFixed(0)} % only, ${since}`;
+    return [this.isMeasured(scale) ? percent : `${percent}: ~/points wait`];
+  }
+
   #whyUnknown(): string {
     const { parameters, speed } = this.#options;
-    if (parameters.scaleSource === 'camera_height') return 'no ground seen yet';
+    if (parameters.scaleSource === 'camera_height')
+      return 'no ground seen yet (a camera that looks ahead, at most 20 degrees up or down)';
     if (!speed?.received) return 'no speed has come yet';
     return `${speed.received} speeds have come, too few of them at ${parameters.leastSpeed} m/s or more and stamped within ${speed.nearest} s of a frame`;
   }
@@ -131,9 +146,7 @@ export class Navigator {
     const isLost = this.#topic.state === 'running' && odometry.isLost;
     const fault = this.#topic.fault;
     const problems = [
-      ...(this.isMeasured(scale)
-        ? []
-        : [`the metric scale is unknown, ~/points and ~/odometry wait for it: ${this.#whyUnknown()}`]),
+      ...this.#faultsOf(scale),
       ...(isLost ? ['the odometry is lost: it goes on by its last motion'] : []),
       ...(fault ? [`odometry: ${fault}`] : []),
     ];
@@ -156,3 +169,6 @@ export class Navigator {
     };
   }
 }
+
+/** Relative standard deviation. */
+const spreadOf = ({ scale, variance }: Scale): number => Math.sqrt(variance) / scale;

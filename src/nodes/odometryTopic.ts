@@ -1,9 +1,9 @@
 /** ~/odometry, and odom -> base on /tf: when it begins and rests, which frames it may be given, and why it is silent. */
-import type { Se3 } from '../geometry/se3';
 import { odometryOfChild } from '../odometry/childFrame';
 import type { Odometry } from '../odometry/odometry';
 import type { MotionEstimate } from '../odometry/visualOdometry';
 import { secondsBetween } from './egoMotionMessage';
+import type { Mount } from './mount';
 import type { MovedFrame } from './navigation';
 import type { NavigationParameters } from './navigationParameters';
 import type { CdrWriter, Header } from './ros/cdr';
@@ -23,8 +23,7 @@ const IDLE_MILLISECONDS = 10_000;
 export interface OdometryTopicOptions {
   readonly parameters: NavigationParameters;
   readonly publishers: { readonly odometry: Publisher; readonly tf: Publisher | undefined };
-  /** Pose of a frame in another; undefined while /tf and /tf_static do not connect them. */
-  readonly findTransform: (frame: string, within: string) => Se3 | undefined;
+  readonly mount: Mount;
   readonly owners: TransformOwners | undefined;
   readonly log: ThrottledLog;
 }
@@ -37,8 +36,6 @@ export class OdometryTopic {
   /** The newest frame, and the one up to which the motions are chained; a later one is reached by a bridge. */
   #last: Header | undefined;
   #chained: Header | undefined;
-  /** Of the frame it belongs to. */
-  #mount: { readonly frameId: string; readonly pose: Se3 } | undefined;
   /** Why nothing is published; empty where something is. */
   #silence = '';
 
@@ -113,7 +110,7 @@ export class OdometryTopic {
     const { parameters, publishers, owners } = this.#options;
     const child = parameters.baseFrame || header.frameId;
     if (child === '') return 'images have no frame_id and base_frame is empty: what moves has no name';
-    const mount = child === header.frameId ? undefined : this.#mountOf(header.frameId, child);
+    const mount = child === header.frameId ? undefined : this.#options.mount.of(header.frameId);
     if (child !== header.frameId && !mount) {
       return `no transform from ${child} to ${header.frameId} on /tf_static or /tf`;
     }
@@ -128,14 +125,5 @@ export class OdometryTopic {
       publishers.tf.publish(writeTransform(cdr.start(), { header: world, child, pose }).take());
     }
     return '';
-  }
-
-  /** Looked up once for a frame: a camera that turns on its mount would move the base. */
-  #mountOf(frameId: string, child: string): Se3 | undefined {
-    if (this.#mount?.frameId !== frameId) {
-      const pose = this.#options.findTransform(frameId, child);
-      this.#mount = pose && { frameId, pose };
-    }
-    return this.#mount?.pose;
   }
 }

@@ -20,6 +20,8 @@ export interface ScaleEvidence {
   readonly seconds: number;
   /** The camera's way between two frames, in the model's unit; undefined where it is not known. */
   readonly way: { readonly length: number; readonly seconds: number } | undefined;
+  /** Of the camera on the vehicle whose speed is known: metres, in its axes; undefined where it is not known, or the speed is the camera's own. */
+  readonly lever?: ArrayLike<number>;
   /** Of the camera above the ground, in the model's unit; undefined where no ground is seen. */
   readonly groundHeight: number | undefined;
 }
@@ -28,13 +30,14 @@ export class ScaleFollower {
   readonly #filter = new ScaleFilter();
   #scale: Scale = { scale: 1, variance: Infinity, known: false };
   #block = emptyBlock();
+  #sinceMeasured = 0;
 
   constructor(
     private readonly parameters: Pick<
       NavigationParameters,
       'scaleSource' | 'fixedScale' | 'cameraHeight' | 'leastSpeed'
     >,
-    private readonly speed: { at(stamp: number): number | undefined } | undefined,
+    private readonly speed: { at(stamp: number, lever?: ArrayLike<number>): number | undefined } | undefined,
   ) {}
 
   /** Metres per unit of the model, for the next frame. */
@@ -42,6 +45,11 @@ export class ScaleFollower {
     if (this.parameters.scaleSource !== 'fixed') return this.#scale;
     const { fixedScale } = this.parameters;
     return { scale: fixedScale, variance: (FIXED_SPREAD * fixedScale) ** 2, known: true };
+  }
+
+  /** Seconds since a measurement was last taken in. */
+  get sinceMeasured(): number {
+    return this.#sinceMeasured;
   }
 
   get needsMotion(): boolean {
@@ -65,15 +73,19 @@ export class ScaleFollower {
   add(evidence: ScaleEvidence): void {
     const { scaleSource } = this.parameters;
     if (scaleSource === 'none' || scaleSource === 'fixed') return;
-    if (scaleSource === 'velocity') this.#addSpeed(evidence);
+    const speed = scaleSource === 'velocity' ? this.speed?.at(evidence.stamp, evidence.lever) : undefined;
+    if (scaleSource === 'velocity') this.#addSpeed(speed, evidence);
     else this.#addHeight(evidence);
     this.#block.seconds += evidence.seconds;
     const measured = this.#block.seconds > BLOCK_SECONDS - 1e-6 ? this.#measurement() : undefined;
-    this.#scale = this.#filter.next(evidence.seconds, measured);
+    // Who stands sees the same scene: nothing for the scale to wander with.
+    const stands = speed !== undefined && speed < this.parameters.leastSpeed;
+    const { accepted } = this.#filter;
+    this.#scale = this.#filter.next(stands ? 0 : evidence.seconds, measured);
+    this.#sinceMeasured = this.#filter.accepted > accepted ? 0 : this.#sinceMeasured + evidence.seconds;
   }
 
-  #addSpeed({ stamp, way }: ScaleEvidence): void {
-    const speed = this.speed?.at(stamp);
+  #addSpeed(speed: number | undefined, { way }: ScaleEvidence): void {
     if (speed === undefined || speed < this.parameters.leastSpeed || !way || !(way.length > 0)) return;
     this.#block.metres += speed * way.seconds;
     this.#block.units += way.length;

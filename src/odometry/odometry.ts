@@ -70,6 +70,9 @@ export const defaultOdometry: OdometryOptions = {
   alikeFor: 0.5,
 };
 
+/** Stamps nearer than this, seconds, say nothing of how fast: images that waited come in bursts. */
+const LEAST_SECONDS = 0.005;
+
 /** Errors that are carried along: of the pose (6), of the length (1), x (6). */
 const STATE = 13;
 const [LENGTH, REST] = [6, 7];
@@ -85,8 +88,11 @@ export class Odometry {
     rate: new Float64Array(6),
     covariance: diagonal(1e6, 1e6),
   };
-  /** The last rate that was known. */
-  #known: Float64Array = new Float64Array(6);
+  /** The last twist that was known. */
+  #known: { rate: Float64Array; covariance: Float64Array } = {
+    rate: new Float64Array(6),
+    covariance: new Float64Array(36),
+  };
   #lostFor = 0;
 
   constructor(options: Partial<OdometryOptions> = {}) {
@@ -120,8 +126,7 @@ export class Odometry {
     const lower = lowerTriangle(motion.covariance);
     if (!lower) return this.bridge(seconds);
     this.#lostFor = 0;
-    this.#twist = rateOf(motion, seconds);
-    this.#known = this.#twist.rate;
+    if (seconds >= LEAST_SECONDS) this.#twist = this.#known = rateOf(motion, seconds);
     const kept = Math.exp(-seconds / this.#options.alikeFor);
     this.#pass(LENGTH, motion.length, kept);
     for (let i = REST; i < STATE; i++) this.#pass(i, 1, kept);
@@ -133,7 +138,7 @@ export class Odometry {
     const { bridged, unknownSpeed, unknownTurn } = this.#options;
     this.lost++;
     this.#lostFor += seconds;
-    const known = this.#known;
+    const { rate: known } = this.#known;
     const stands = this.#lostFor > bridged;
     const rate = stands ? new Float64Array(6) : known;
     // It may as well have gone on as it did.
@@ -141,6 +146,7 @@ export class Odometry {
     const covariance = stands
       ? diagonal(unknownSpeed ** 2 + speed ** 2, unknownTurn ** 2 + turn ** 2)
       : diagonal(unknownSpeed ** 2, unknownTurn ** 2);
+    this.#known.covariance.forEach((value, i) => (covariance[i] += value));
     this.#twist = { rate, covariance };
     // Deviations of one frame and the next are the same ones: the spread grows with the time, not with its root.
     const spread = this.#lostFor ** 2 - (this.#lostFor - seconds) ** 2;

@@ -1,3 +1,4 @@
+import { Mount } from '../../src/nodes/mount';
 import { Navigator } from '../../src/nodes/navigation';
 import { CdrWriter } from '../../src/nodes/ros/cdr';
 import { ThrottledLog } from '../../src/nodes/ros/throttledLog';
@@ -28,7 +29,7 @@ class Drive {
       },
       publishers: { odometry: silent, tf: undefined },
       speed: undefined,
-      findTransform: () => undefined,
+      mount: new Mount('', () => undefined),
       owners: undefined,
       log: new ThrottledLog({ info: write, warn: write, error: write }),
     });
@@ -39,9 +40,19 @@ class Drive {
     return this.#navigator.scaleOf(model);
   }
 
-  move(sec: number, nanosec: number): void {
+  /** Level and message of /diagnostics. */
+  get status(): readonly [number, string] {
+    const { level, message } = this.#navigator.status();
+    return [level, message];
+  }
+
+  isMeasured(): boolean {
+    return this.#navigator.isMeasured(this.scaleOf());
+  }
+
+  move(sec: number, nanosec: number, groundHeight: number | undefined = 0.5): void {
     const header = { stamp: { sec, nanosec }, frameId: 'camera' };
-    const motion = { groundHeight: 0.5, vector: undefined, previousStamp: undefined };
+    const motion = { groundHeight, vector: undefined, previousStamp: undefined };
     this.#navigator.move({ header, depth, intrinsics, scale: this.scaleOf(), ...motion }, this.#cdr);
   }
 }
@@ -65,4 +76,26 @@ test('another model leaves the scale where it is, and makes it less sure', () =>
   const after = drive.scaleOf('another model');
   expect(Math.abs(after.scale / before.scale - 1)).toBeLessThan(0.01);
   expect(after.variance - before.variance).toBeGreaterThan(before.scale ** 2 * 0.15 ** 2 * 0.9);
+});
+
+test('a scale that was measured long ago is said to be unsure, and at last points wait; a new measurement mends it', () => {
+  const drive = new Drive();
+  const drift = (from: number, to: number): void => {
+    for (let sec = from; sec < to; sec++) drive.move(sec, 0, NaN); // no ground is like a height that is none
+  };
+  expect(drive.status).toEqual([0, expect.stringContaining('1 unit is 3.')]);
+  drift(108, 250);
+  expect(drive.isMeasured()).toBe(true);
+  expect(drive.status).toEqual([
+    1,
+    expect.stringMatching(/^the metric scale is known to 3\d % only, last measured 14\d s ago$/),
+  ]);
+  drift(250, 420);
+  expect(drive.isMeasured()).toBe(false);
+  expect(drive.status[1]).toMatch(
+    /^the metric scale is known to 5\d % only, last measured 31\d s ago: ~\/points wait$/,
+  );
+  for (let sec = 420; sec < 430; sec++) drive.move(sec, 0);
+  expect(drive.isMeasured()).toBe(true);
+  expect(drive.status[0]).toBe(0);
 });

@@ -39,14 +39,16 @@ test('speed: the way by the speed over the way by the images, of a second each',
   const { variance } = follower.scale;
   follow(follower, 100, noisy);
   expect(follower.scale.variance).toBeLessThan(variance);
-  // Standing, or without a speed, it stays, and is less and less sure.
+  // Standing it stays as it is: the scene does. Without a speed it is less and less sure.
   speed = 0.3;
   const kept = follower.scale;
   follow(follower, 50, noisy);
+  expect(follower.scale).toEqual(kept);
   speed = undefined;
   follow(follower, 50, noisy);
   expect(follower.scale.scale).toBe(kept.scale);
   expect(follower.scale.variance).toBeGreaterThan(kept.variance);
+  expect(follower.sinceMeasured).toBeCloseTo(10, 6);
 });
 
 test('camera height: the known height over that above the ground in the map, whatever the unit of the map', () => {

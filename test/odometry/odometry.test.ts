@@ -152,3 +152,24 @@ test('what is lost may have gone on as it did, or braked as hard as it can: both
       expect(Math.abs(speed - odometry.twist.rate[2])).toBeLessThan(3 * Math.sqrt(odometry.twist.covariance[14]));
   }
 });
+
+test('frames that came in a burst have a way but no speed: what is lost after them is not gone on with at a mad one', () => {
+  const odometry = new Odometry();
+  const straight: Motion = { vector: [0, 0, 1, 0, 0, 0], ...alone };
+  odometry.add(straight, FRAME);
+  odometry.add({ vector: [0, 0, 0.001, 0, 0, 0], ...alone }, 1e-9);
+  odometry.add(straight, 0.001);
+  expect(odometry.pose.translation[2]).toBeCloseTo(2.001);
+  expect(odometry.twist.rate[2]).toBeCloseTo(10);
+  odometry.bridge(FRAME);
+  expect(odometry.pose.translation[2]).toBeCloseTo(3.001);
+});
+
+test('a speed that is hardly known is gone on with as one that is hardly known', () => {
+  const odometry = new Odometry();
+  odometry.add({ vector: [0, 0, 0.33, 0, 0, 0], covariance, length: 0.3 }, 0.006); // 55 m/s, truly 5
+  const from = odometry.pose.translation[2];
+  odometry.bridge(1);
+  expect(odometry.pose.translation[2] - from).toBeCloseTo(55);
+  expect(3 * Math.sqrt(odometry.covariance[14])).toBeGreaterThan(50);
+});

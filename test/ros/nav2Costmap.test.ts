@@ -79,33 +79,37 @@ describe.each([
 
   test("the cloud marks and clears: none of Nav2's defaults hides it", () => {
     const found = sources(name);
-    expect(found).toHaveLength(1);
-    const [{ layer, source }] = found;
-    expect(Object.keys(source).filter((key) => !SOURCE.includes(key))).toEqual([]);
-    // defaults: true, false, 0.0, 2.5, 3.0
-    expect(source).toMatchObject({
-      topic: '/depth_node/points',
-      data_type: 'PointCloud2',
-      marking: true,
-      clearing: true,
-    });
-    const height = (key: string): number => source[key] as number;
-    expect(height('max_obstacle_height')).toBeGreaterThan(height('min_obstacle_height'));
-    expect(height('min_obstacle_height')).toBeGreaterThan(0); // the road is in the cloud
-    const ofLayer = (layer.max_obstacle_height as number | undefined) ?? 2;
-    expect(ofLayer).toBeGreaterThanOrEqual(height('max_obstacle_height'));
-    expect(height('obstacle_max_range')).toBeGreaterThan(2.5);
-    expect(height('raytrace_max_range')).toBeGreaterThan(height('obstacle_max_range'));
-  });
-
-  test('the voxels reach as high as the obstacles that are looked at', () => {
-    for (const { layer, source } of sources(name)) {
-      if (layer.plugin !== 'nav2_costmap_2d::VoxelLayer') continue;
-      const { z_voxels, z_resolution, origin_z } = layer as unknown as Record<string, number>;
-      expect(z_voxels).toBeLessThanOrEqual(16);
-      expect(origin_z + z_voxels * z_resolution).toBeGreaterThanOrEqual(source.max_obstacle_height as number);
+    expect(found).toHaveLength(2);
+    for (const { source } of found) {
+      expect(Object.keys(source).filter((key) => !SOURCE.includes(key))).toEqual([]);
+      expect(source).toMatchObject({ topic: '/depth_node/points', data_type: 'PointCloud2' });
     }
+    const [{ layer, source: marks }, { source: clears }] = found;
+    const value = (source: Section, key: string): number => source[key] as number;
+    // defaults: true, false, 0.0, 2.5, 3.0
+    expect([marks.marking, marks.clearing, clears.marking, clears.clearing]).toEqual([true, false, false, true]);
+    expect(value(marks, 'max_obstacle_height')).toBeGreaterThan(value(marks, 'min_obstacle_height'));
+    expect(value(marks, 'min_obstacle_height')).toBeGreaterThan(0); // the road is in the cloud
+    const ofLayer = (layer.max_obstacle_height as number | undefined) ?? 2;
+    expect(ofLayer).toBeGreaterThanOrEqual(value(marks, 'max_obstacle_height'));
+    expect(value(marks, 'obstacle_max_range')).toBeGreaterThan(2.5);
+    // Nav2 drops what is outside of a source's heights before it clears by it: the floor has to be inside.
+    expect(value(clears, 'min_obstacle_height')).toBeLessThan(-1);
+    expect(value(clears, 'raytrace_max_range')).toBeGreaterThan(value(marks, 'obstacle_max_range'));
   });
+});
+
+test('the voxels reach as high as the obstacles that are looked at, and are fine enough that a low one is seen', () => {
+  const [voxels, ...others] = sources('local_costmap').filter(({ source }) => source.marking === true);
+  expect(others).toEqual([]);
+  expect(voxels.layer.plugin).toBe('nav2_costmap_2d::VoxelLayer');
+  const { z_voxels, z_resolution, origin_z, mark_threshold } = voxels.layer as unknown as Record<string, number>;
+  const { min_obstacle_height: least, max_obstacle_height: most } = voxels.source as Record<string, number>;
+  expect(z_voxels).toBeLessThanOrEqual(16);
+  expect(origin_z + z_voxels * z_resolution).toBeGreaterThanOrEqual(most);
+  // Marked are columns with MORE voxels than the threshold: of what stands .4 m high, those between the least height and its top.
+  const [from, to] = [least, 0.4].map((height) => Math.floor((height - origin_z) / z_resolution));
+  expect(to - from + 1).toBeGreaterThan(mark_threshold);
 });
 
 test('what is a double to Nav2 is written with a point: whole numbers are integers, which it refuses', () => {
@@ -114,7 +118,7 @@ test('what is a double to Nav2 is written with a point: whole numbers are intege
     /^ *(?:\w*(?:obstacle_height|range|radius|frequency|tolerance|factor|rate|persistence|resolution)|origin_z): (\S+)/gm;
   const written = [...text.matchAll(doubles)].map(([, value]) => value); // YAML's parser keeps no trace of it
   expect(written.length).toBeGreaterThan(30);
-  expect(written.filter((value) => !/^\d+\.\d+$/.test(value))).toEqual([]);
+  expect(written.filter((value) => !/^-?\d+\.\d+$/.test(value))).toEqual([]);
 });
 
 test('the laser scan is of ranges that a costmap takes', () => {

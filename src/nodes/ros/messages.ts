@@ -138,25 +138,26 @@ export function readCameraInfo(message: Buffer): CameraInfoMessage {
 }
 
 /**
- * What is read of a geometry_msgs/TwistStamped or a nav_msgs/Odometry: the linear velocity x, y, z in m/s. Pose and covariance may be NaN: autopilots
- * (PX4) say "not known" so.
+ * What is read of a geometry_msgs/TwistStamped or a nav_msgs/Odometry: x, y, z of the linear velocity in m/s and of the angular one in rad/s. Pose and
+ * covariance may be NaN: autopilots (PX4) say "not known" so.
  */
-export interface LinearVelocity {
+export interface Velocity {
   readonly header: Header;
   readonly linear: Float64Array;
+  readonly angular: Float64Array;
 }
 
-export function readTwistStamped(message: Buffer): LinearVelocity {
+export function readTwistStamped(message: Buffer): Velocity {
   const cdr = new CdrReader(message);
-  return { header: cdr.header(), linear: cdr.float64s(3) };
+  return { header: cdr.header(), linear: cdr.float64s(3), angular: cdr.float64s(3) };
 }
 
-export function readOdometryTwist(message: Buffer): LinearVelocity {
+export function readOdometryTwist(message: Buffer): Velocity {
   const cdr = new CdrReader(message);
   const header = cdr.header();
   cdr.string(); // child_frame_id
   cdr.float64s(7 + 36); // pose and its covariance
-  return { header, linear: cdr.float64s(3) };
+  return { header, linear: cdr.float64s(3), angular: cdr.float64s(3) };
 }
 
 export const SPACE_LOG_DISPARITY = 0;

@@ -1,0 +1,37 @@
+/** The topics that tell the vehicle's speed. */
+import { checkHeader, stampSeconds } from './ros/cdr';
+import { readOdometryTwist, readTwistStamped } from './ros/messages';
+import { overriddenQos } from './ros/qosOverrides';
+import { qos, type RosNode } from './ros/rclnodejs';
+import { warnIgnored, type ThrottledLog } from './ros/throttledLog';
+import { VehicleSpeed } from './vehicleSpeed';
+
+const SOURCES = {
+  twist: { type: 'geometry_msgs/msg/TwistStamped', read: readTwistStamped },
+  odometry: { type: 'nav_msgs/msg/Odometry', read: readOdometryTwist },
+} as const;
+
+/** Follows the topics that are named. */
+export function subscribeSpeed(
+  node: RosNode,
+  topics: Readonly<Record<keyof typeof SOURCES, string>>,
+  log: ThrottledLog,
+): VehicleSpeed {
+  const speed = new VehicleSpeed();
+  for (const kind of ['twist', 'odometry'] as const) {
+    if (topics[kind] === '') continue;
+    const { type, read } = SOURCES[kind];
+    const wanted = overriddenQos(node, 'subscription', topics[kind], qos('best_effort', 10));
+    const { topic } = node.createSubscription(type, topics[kind], { qos: wanted, isRaw: true }, (message) => {
+      try {
+        const { header, linear, angular } = read(message);
+        checkHeader(header);
+        speed.add(stampSeconds(header.stamp), linear, angular);
+      } catch (error) {
+        warnIgnored(log, topic, error as Error);
+      }
+    });
+    speed.subscriptions.push({ topic, type, qos: wanted, what: 'speed' });
+  }
+  return speed;
+}
