@@ -27,16 +27,18 @@ const calibrated: CameraInfoMessage = {
 
 /** Bright above, dark below, with texture that wanders by `shift` pixels. */
 function scene(shift: number): Uint8Array {
-  return Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => {
-    const [u, v] = [Math.floor(i / 3) % WIDTH, Math.floor(i / 3 / WIDTH)];
-    const texture = 25 * Math.sin((u + shift) / 5) * Math.sin(v / 4) + 10 * Math.sin(u * 1.7 + v * 2.3 + shift);
-    return Math.max(0, Math.min(255, 200 - 2 * v + texture));
-  });
+  const image = new Uint8Array(3 * WIDTH * HEIGHT);
+  for (let v = 0, i = 0; v < HEIGHT; v++)
+    for (let u = 0; u < WIDTH; u++) {
+      const texture = 25 * Math.sin((u + shift) / 5) * Math.sin(v / 4) + 10 * Math.sin(u * 1.7 + v * 2.3 + shift);
+      image.fill(Math.max(0, Math.min(255, 200 - 2 * v + texture)), i, (i += 3));
+    }
+  return image;
 }
 
 let seed = 1;
 const random = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647;
-const noise = (): Uint8Array => Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, () => 60 + 130 * random());
+const noise = (): Uint8Array => new Uint8Array(3 * WIDTH * HEIGHT).map(() => 60 + 130 * random());
 const turned = (image: Uint8Array): Uint8Array =>
   image.map((_, i) => image[image.length - 3 - 3 * Math.floor(i / 3) + (i % 3)]);
 
