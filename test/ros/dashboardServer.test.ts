@@ -86,6 +86,8 @@ describe('beside a depth_node', () => {
       'nothing.js',
       'vendor/three/../../package.json',
       '%00',
+      'app.js/x.js', // a file is no folder
+      `${'x'.repeat(300)}.js`, // longer than a file's name can be
     ]) {
       expect({ path, status: (await get(rig.url + path)).status }).toEqual({ path, status: 404 });
     }
