@@ -13,7 +13,7 @@ export const DASHBOARD_PARAMETERS = {
   port: { value: 8420, integer: true, range: PORTS, text: 'Port of the page; 0 takes a free one and logs it.' },
   token: {
     value: '',
-    text: 'What a browser must give once, as /?token=...; empty: none on a loopback address, one made at the start elsewhere (see the log).',
+    text: 'What a browser must give once, as /?token=...; empty: none on a loopback address, one made at the start elsewhere (see the terminal).',
   },
   foxglove_port: {
     value: 8765,

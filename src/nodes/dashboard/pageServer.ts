@@ -64,7 +64,7 @@ function answer(
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
   };
   const refusal = access.refusal(request);
-  if (refusal === 401) return end(401, 'A token is needed: open the URL that dashboard_node wrote to its log.');
+  if (refusal === 401) return end(401, 'A token is needed: open the URL that dashboard_node wrote to its terminal.');
   if (refusal === 403) return end(403, 'This page is served to its own machine, by the name localhost or 127.0.0.1.');
   if (request.method !== 'GET' && request.method !== 'HEAD') return end(405, 'Only GET and HEAD are answered.');
   const url = requestUrl(request);
