@@ -22,8 +22,8 @@ export const DASHBOARD_PARAMETERS = {
     text: 'Port of the Foxglove WebSocket protocol; 0 serves none.',
   },
   foxglove_origins: {
-    value: 'https://app.foxglove.dev',
-    text: 'Web pages, besides those of this machine, that may read the Foxglove port; blanks between them.',
+    value: 'https://app.foxglove.dev file://',
+    text: 'Web pages, besides those of this machine, that may read the Foxglove port; blanks between them. file:// is desktop viewers, and pages opened from a file.',
   },
   depth_node: {
     value: 'depth_node',

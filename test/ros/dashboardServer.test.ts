@@ -103,7 +103,8 @@ describe('beside a depth_node', () => {
     expect((await get(rig.url, { host: `localhost:${port}` })).status).toBe(200);
     expect(await knock(socket, { host: `evil.example:${port}`, origin: `http://evil.example:${port}` })).toBe(403);
     expect(await knock(socket, { origin: 'http://evil.example' })).toBe(403);
-    expect(await knock(socket, { origin: 'null' })).toBe(403);
+    for (const origin of ['null', 'file://']) expect(await knock(socket, { origin })).toBe(403);
+    expect((await get(rig.url, { origin: 'file://' })).status).toBe(403);
     expect(await knock(socket, { origin: `http://${host}` })).toBe(101);
     expect(await knock(`ws://${host}/other`)).toBe(404);
   });

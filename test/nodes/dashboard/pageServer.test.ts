@@ -62,6 +62,7 @@ test.each([
   ['half an address', 'Host: [::1\r\n', 403],
   ['colons', `Host: ${':1'.repeat(2000)}\r\n`, 403],
   ['bytes', 'Host: \xff\xfe\x80\r\n', 403],
+  ['a page opened from a file', `${HOST}Origin: file://\r\n`, 403],
   ['an Origin that is no URL', `${HOST}Origin: ://%%\r\n`, 403],
 ])('%s: refused', async (_, headers, status) => {
   await serve('');
