@@ -248,6 +248,35 @@ test(
 );
 
 test(
+  'a publisher that keeps messages and sends them best effort is heard, too, and beside a reliable one both',
+  async () => {
+    const topic = '/best_effort/tf_static';
+    const advertise = (by: Peer, reliability: string): Promise<unknown> =>
+      by.command('advertise', { topic, type: 'TFMessage', reliability, durability: 'TRANSIENT_LOCAL' });
+    const others = [new Peer([], env), new Peer([], env)];
+    try {
+      await advertise(others[0], 'BEST_EFFORT');
+      const { messages } = await open().subscribe(topic);
+      const heard = (frame: string, by: Peer): Promise<void> =>
+        eventually(
+          async () => {
+            await transform(by, topic, frame); // again and again: best effort, before the ends have found each other
+            return messages.some((message) => message.includes(frame));
+          },
+          () => `${frame} on ${topic}`,
+        );
+      await heard('lens', others[0]);
+      await advertise(others[1], 'RELIABLE');
+      await heard('lidar', others[1]);
+      await heard('imu', others[0]);
+    } finally {
+      await Promise.all(others.map((one) => one.close()));
+    }
+  },
+  TEST_MS,
+);
+
+test(
   'a topic that cannot be subscribed to is named, and ends nothing',
   async () => {
     const [first, second] = [open(), open()];

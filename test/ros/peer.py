@@ -295,7 +295,11 @@ class Peer(Operations):
 
     def advertise(self, command):
         """A publisher more, as of a node that starts later."""
-        depth = QoSProfile(depth=50, reliability=ReliabilityPolicy[command.get('reliability', 'RELIABLE')])
+        depth = QoSProfile(
+            depth=50,
+            reliability=ReliabilityPolicy[command.get('reliability', 'RELIABLE')],
+            durability=DurabilityPolicy[command.get('durability', 'VOLATILE')],
+        )
         self.kinds[command['topic']] = kind = message_type(command['type'])
         self.publishers[command['topic']] = self.node.create_publisher(kind, command['topic'], depth)
         return {}
