@@ -114,7 +114,7 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'dashboard',
             default_value='false',
-            description='Show everything in a browser: starts dashboard_node, which logs the address of its page.',
+            description='Show everything in a browser: starts dashboard_node, which says the address of its page.',
         ),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
         DeclareLaunchArgument(

@@ -72,6 +72,8 @@ export class Figures {
   #remember({ stamp, values, stale }) {
     const history = this.#history;
     if (stale || history.seconds.at(-1) === stamp) return;
+    // Time went back, as when a bag with its clock begins anew: what was is ahead of now, and no span of seconds has both.
+    if (stamp < history.seconds.at(-1)) for (const values of Object.values(history)) values.length = 0;
     const counts = { arrived: Number(values.frames_in), dropped: Number(values.dropped) };
     const since = this.#counts ? counts.arrived - this.#counts.arrived : 0;
     const point = {

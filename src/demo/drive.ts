@@ -93,7 +93,7 @@ export async function runDrive(options: DriveOptions): Promise<DemoResult> {
       dashboard &&
       // any free port: a dashboard that is running keeps its own
       start('dashboard_node', 'dashboardNode', { image_rows: source.imageRows, port: 0 }, (line) => {
-        const address = /page of .*: (http:\S+)/.exec(line)?.[1];
+        const address = /page of \S+: (http:\S+)/.exec(line)?.[1];
         if (address) statusLine.print(`dashboard: ${address}`);
       });
     const { Observer } = await import('./observer.js');

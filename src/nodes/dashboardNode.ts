@@ -57,7 +57,7 @@ async function servePage(
   const onConnection = (socket: WebSocket): void => dashboard.connect(socket);
   const sockets = serveSockets(server, { access, path: SOCKET_PATH, onConnection });
   onEnd(() => closeAll(server, sockets));
-  node.getLogger().info(`page of ${parameters.depthNode}: http://${shown(parameters, actualPort, access)}`);
+  announce(node, `page of ${parameters.depthNode}`, `http://${shown(parameters, actualPort)}`, access);
 }
 
 async function serveFoxglove(
@@ -73,7 +73,7 @@ async function serveFoxglove(
   });
   try {
     const port = await listen(server, bindAddress, foxglovePort);
-    node.getLogger().info(`Foxglove: ws://${shown(parameters, port, access)}`);
+    announce(node, 'Foxglove', `ws://${shown(parameters, port)}`, access);
   } catch (error) {
     // Very likely foxglove_bridge, which serves the same: no reason to do without the page.
     const why = whyNot(error as NodeJS.ErrnoException);
@@ -100,11 +100,25 @@ function whyNot({ code, message }: NodeJS.ErrnoException): string {
   return message;
 }
 
-/** Host, port and token, for the log. */
-function shown({ bindAddress }: DashboardParameters, port: number, { token }: Access): string {
+/**
+ * Says where something is. An address with a token is for who started this node, and so for its terminal alone: /rosout has what is logged, and with it every
+ * bag that records all topics, and ROS's log files.
+ */
+function announce(node: RosNode, what: string, address: string, { token }: Access): void {
+  if (token === undefined) {
+    node.getLogger().info(`${what}: ${address}`);
+    return;
+  }
+  node.getLogger().info(`${what} (the terminal has the address with its token): ${address}`);
+  // As the line above reads where there is no token, so that a program that waits for the address need not know whether there is one.
+  process.stderr.write(`${what}: ${address}?token=${encodeURIComponent(token)}\n`);
+}
+
+/** Host and port. */
+function shown({ bindAddress }: DashboardParameters, port: number): string {
   const isEveryAddress = bindAddress === '0.0.0.0' || bindAddress === '::';
   const host = isEveryAddress ? hostname() : bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress;
-  return `${host}:${port}/${token === undefined ? '' : `?token=${encodeURIComponent(token)}`}`;
+  return `${host}:${port}/`;
 }
 
 /** Nothing can go on: says why and ends with code 1. */

@@ -13,7 +13,7 @@ export const DASHBOARD_PARAMETERS = {
   port: { value: 8420, integer: true, range: PORTS, text: 'Port of the page; 0 takes a free one and logs it.' },
   token: {
     value: '',
-    text: 'What a browser must give once, as /?token=...; empty: none on a loopback address, one made at the start elsewhere (see the log).',
+    text: 'What a browser must give once, as /?token=...; empty: none on a loopback address, one made at the start elsewhere (see the terminal).',
   },
   foxglove_port: {
     value: 8765,
@@ -22,8 +22,8 @@ export const DASHBOARD_PARAMETERS = {
     text: 'Port of the Foxglove WebSocket protocol; 0 serves none.',
   },
   foxglove_origins: {
-    value: 'https://app.foxglove.dev',
-    text: 'Web pages, besides those of this machine, that may read the Foxglove port; blanks between them.',
+    value: 'https://app.foxglove.dev file://',
+    text: 'Web pages, besides those of this machine, that may read the Foxglove port; blanks between them. file:// is desktop viewers, and pages opened from a file.',
   },
   depth_node: {
     value: 'depth_node',

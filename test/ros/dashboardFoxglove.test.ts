@@ -2,12 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FoxgloveClient, type Channel, type SubscriptionId } from '@foxglove/ws-protocol';
 import { parse } from '@foxglove/rosmsg';
 import { MessageReader } from '@foxglove/rosmsg2-serialization';
 import { WebSocket } from 'ws';
 import { eventually } from '../support/dashboard';
 import { encode, picture } from '../support/depthNode';
+import { Viewer } from '../support/foxgloveViewer';
 import { NodeProcess, PATIENCE, Peer, rosEnvironment } from '../support/ros';
 
 const TEST_MS = 120_000 * PATIENCE;
@@ -53,48 +53,6 @@ afterAll(async () => {
   await peer?.close();
   rmSync(folder, { recursive: true });
 });
-
-/** The library's client, its channels by topic and its messages by subscription. */
-class Viewer {
-  readonly channels = new Map<string, Channel>();
-  readonly messages = new Map<SubscriptionId, Buffer[]>();
-  readonly warnings: string[] = [];
-  readonly client: FoxgloveClient;
-  readonly socket: WebSocket;
-  name = '';
-
-  constructor(address: string, protocols = [FoxgloveClient.SUPPORTED_SUBPROTOCOL]) {
-    this.socket = new WebSocket(address, protocols);
-    this.client = new FoxgloveClient({
-      ws: this.socket as unknown as ConstructorParameters<typeof FoxgloveClient>[0]['ws'],
-    });
-    this.client.on('serverInfo', ({ name }) => (this.name = name));
-    this.client.on('advertise', (channels) => channels.forEach((channel) => this.channels.set(channel.topic, channel)));
-    this.client.on('unadvertise', (ids) => {
-      for (const [topic, { id }] of this.channels) if (ids.includes(id)) this.channels.delete(topic);
-    });
-    this.client.on('status', ({ message }) => this.warnings.push(message));
-    this.client.on('message', ({ subscriptionId, data }) => {
-      const { buffer, byteOffset, byteLength } = data;
-      this.messages.get(subscriptionId)?.push(Buffer.from(buffer, byteOffset, byteLength));
-    });
-  }
-
-  async channel(topic: string): Promise<Channel> {
-    await eventually(
-      () => this.channels.has(topic),
-      () => `${topic} among ${[...this.channels.keys()].join()}`,
-    );
-    return this.channels.get(topic)!;
-  }
-
-  async subscribe(topic: string): Promise<{ id: SubscriptionId; messages: Buffer[] }> {
-    const id = this.client.subscribe((await this.channel(topic)).id);
-    const messages: Buffer[] = [];
-    this.messages.set(id, messages);
-    return { id, messages };
-  }
-}
 
 const viewers: Viewer[] = [];
 const open = (protocols?: string[]): Viewer => {
@@ -144,14 +102,19 @@ test(
     const fields = parse(schema, { ros2: true })[0].definitions.filter(({ isConstant }) => !isConstant);
     expect(fields.map(({ name }) => name)).toEqual(['header', 'space', 'units', 'gradient']);
 
-    const { messages } = await viewer.subscribe(IMAGE);
+    const { messages, timestamps } = await viewer.subscribe(IMAGE);
     await become(IMAGE, 1);
+    const before = Date.now();
     const published = await publish(3);
     await eventually(
       () => messages.length > 0,
       () => 'an image',
     );
     expect(messages[0].equals(published)).toBe(true);
+    // When it came, in nanoseconds; not the message's own stamp.
+    const milliseconds = Number(timestamps[0] / 1_000_000n);
+    expect(milliseconds).toBeGreaterThanOrEqual(before);
+    expect(milliseconds).toBeLessThanOrEqual(Date.now());
     const reader = new MessageReader<{ width: number; data: Uint8Array }>(parse(channel.schema, { ros2: true }));
     const { width, data } = reader.readMessage(messages[0]);
     expect(width).toBe(WIDTH);
@@ -173,6 +136,43 @@ test(
     expect(await subscribers(IMAGE)).toBe(1);
     second.socket.terminate();
     await become(IMAGE, 0);
+  },
+  TEST_MS,
+);
+
+test(
+  'a channel goes with its publisher while viewers watch, and comes back as another one',
+  async () => {
+    const topic = '/passing/tf_static';
+    const viewer = open();
+    const { messages } = await viewer.subscribe(IMAGE);
+    let other = new Peer([`${topic}=TFMessage:pub`], env);
+    try {
+      const { id } = await viewer.channel(topic);
+      await other.close();
+      await eventually(
+        () => !viewer.channels.has(topic),
+        () => `${topic} to go`,
+      );
+      other = new Peer([`${topic}=TFMessage:pub`], env);
+      expect((await viewer.channel(topic)).id).not.toBe(id);
+      const late = await viewer.subscribe(topic);
+      await become(topic, 1);
+      await transform(other, topic, 'lens');
+      await eventually(
+        () => late.messages.some((message) => message.includes('lens')),
+        () => 'a message of the channel that came back',
+      );
+      // What else the viewer watches goes on.
+      await become(IMAGE, 1);
+      await publish(4);
+      await eventually(
+        () => messages.length > 0,
+        () => 'an image',
+      );
+    } finally {
+      await other.close();
+    }
   },
   TEST_MS,
 );
@@ -242,6 +242,35 @@ test(
       );
     } finally {
       await other.close();
+    }
+  },
+  TEST_MS,
+);
+
+test(
+  'a publisher that keeps messages and sends them best effort is heard, too, and beside a reliable one both',
+  async () => {
+    const topic = '/best_effort/tf_static';
+    const advertise = (by: Peer, reliability: string): Promise<unknown> =>
+      by.command('advertise', { topic, type: 'TFMessage', reliability, durability: 'TRANSIENT_LOCAL' });
+    const others = [new Peer([], env), new Peer([], env)];
+    try {
+      await advertise(others[0], 'BEST_EFFORT');
+      const { messages } = await open().subscribe(topic);
+      const heard = (frame: string, by: Peer): Promise<void> =>
+        eventually(
+          async () => {
+            await transform(by, topic, frame); // again and again: best effort, before the ends have found each other
+            return messages.some((message) => message.includes(frame));
+          },
+          () => `${frame} on ${topic}`,
+        );
+      await heard('lens', others[0]);
+      await advertise(others[1], 'RELIABLE');
+      await heard('lidar', others[1]);
+      await heard('imu', others[0]);
+    } finally {
+      await Promise.all(others.map((one) => one.close()));
     }
   },
   TEST_MS,

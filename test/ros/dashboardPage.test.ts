@@ -187,6 +187,32 @@ inBrowser('the figures are those of /diagnostics, with their units', async () =>
   expect(await text('#scale')).toBe('unknown');
 });
 
+inBrowser('curves begin anew where time goes back, as with the clock of a bag that is played in a loop', async () => {
+  // The page's own class, drawing beside the page: what is shown after a turn of the loop is what a page opened since then shows.
+  const [turned, fresh] = (await page.evaluate(`import('/figures.js').then(({ Figures }) => {
+    const shown = (stamps) => {
+      const canvas = document.createElement('canvas');
+      canvas.style = 'position: fixed; width: 400px; height: 300px';
+      document.body.append(canvas);
+      const panel = { canvas, note: {}, waiting: {} };
+      const figures = new Figures(panel);
+      for (const [i, stamp] of stamps.entries()) {
+        const values = { fps: 10 + (stamp % 7), latency_p50_ms: 20 + (stamp % 5), latency_p95_ms: 40, frames_in: 10 * i, dropped: 0 };
+        figures.show({ depthName: '/d', diagnostics: [{ name: '/d: Inference', level: 0, message: '', stamp, values }] });
+      }
+      const picture = canvas.toDataURL();
+      canvas.remove();
+      return { note: panel.note.textContent, picture };
+    };
+    const from = (first, count) => Array.from({ length: count }, (_, i) => first + i);
+    const turn = from(1000, 60);
+    return [shown([...turn, ...turn, ...from(1010, 30)]), shown(from(1010, 30))];
+  })`)) as { note: string; picture: string }[];
+  expect(fresh.note).toBe('last 29 s');
+  expect(turned.note).toBe(fresh.note);
+  expect(turned.picture === fresh.picture).toBe(true);
+});
+
 inBrowser('says which topics have fallen silent', async () => {
   await shows('#camera .waiting', new RegExp(`^silent ${IMAGE}: nothing comes$`));
   await shows('#depth .waiting', /^silent \/depth_node\/depth: nothing comes$/);

@@ -1,7 +1,8 @@
 /** dashboard_node over HTTP and its WebSocket, with a real depth_node and rclpy behind it: who may read, what is sent, and what a slow browser costs. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { DashboardRig, DEPTH, eventually, ViewClient } from '../support/dashboard';
@@ -86,6 +87,8 @@ describe('beside a depth_node', () => {
       'nothing.js',
       'vendor/three/../../package.json',
       '%00',
+      'app.js/x.js', // a file is no folder
+      `${'x'.repeat(300)}.js`, // longer than a file's name can be
     ]) {
       expect({ path, status: (await get(rig.url + path)).status }).toEqual({ path, status: 404 });
     }
@@ -100,7 +103,8 @@ describe('beside a depth_node', () => {
     expect((await get(rig.url, { host: `localhost:${port}` })).status).toBe(200);
     expect(await knock(socket, { host: `evil.example:${port}`, origin: `http://evil.example:${port}` })).toBe(403);
     expect(await knock(socket, { origin: 'http://evil.example' })).toBe(403);
-    expect(await knock(socket, { origin: 'null' })).toBe(403);
+    for (const origin of ['null', 'file://']) expect(await knock(socket, { origin })).toBe(403);
+    expect((await get(rig.url, { origin: 'file://' })).status).toBe(403);
     expect(await knock(socket, { origin: `http://${host}` })).toBe(101);
     expect(await knock(`ws://${host}/other`)).toBe(404);
   });
@@ -307,6 +311,44 @@ describe('its address', () => {
     expect((await get(told.split('?')[0])).status).toBe(401);
     expect((await get(told)).status).toBe(302);
   });
+
+  test(
+    'the token is in the terminal alone: not on /rosout, which bags of all topics have, nor in the files of the log',
+    async () => {
+      const logs = mkdtempSync(join(tmpdir(), 'depthgrad-log-'));
+      const env = { ...rosEnvironment(), ROS_LOG_DIR: logs };
+      const listener = new Peer(['/rosout=rcl_interfaces/msg/Log:raw_latched_sub'], env);
+      try {
+        const foxglove = 10_000 + (process.pid % 10_000);
+        const ports = ['-p', 'port:=0', '-p', `foxglove_port:=${foxglove}`];
+        node = new NodeProcess('dashboardNode', [...ports, '-p', 'bind_address:=0.0.0.0'], env);
+        const told = [/page of \S+: (http:\S+)/, /Foxglove: (ws:\S+)/].map((line) => node!.logged(line));
+        const addresses = (await Promise.all(told)).map((line) => new URL(line.split(' ').at(-1)!));
+        const [token] = addresses.map(({ searchParams }) => searchParams.get('token')!);
+        expect(token).toMatch(/^\S{24}$/);
+        expect(addresses[1].searchParams.get('token')).toBe(token);
+
+        const shown = addresses.map(({ href }) => href.split('?')[0]);
+        const rosout = (): string =>
+          listener
+            .received('/rosout')
+            .map(({ raw }) => Buffer.from(raw as string, 'base64').toString())
+            .join('\n');
+        await eventually(
+          () => shown.every((address) => rosout().includes(address)),
+          () => `${shown} on /rosout, which has ${rosout()}`,
+        );
+        await node.end('SIGINT');
+        const files = readdirSync(logs).map((file) => readFileSync(join(logs, file), 'utf8'));
+        for (const address of shown) expect(files.join('\n')).toContain(address);
+        for (const kept of [rosout(), ...files]) expect(kept).not.toContain(token);
+      } finally {
+        await listener.close();
+        rmSync(logs, { recursive: true });
+      }
+    },
+    TEST_MS,
+  );
 
   test('a port in use and an address of another machine are named', async () => {
     const other = createServer().listen(0, '127.0.0.1');

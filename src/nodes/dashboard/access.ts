@@ -9,7 +9,7 @@ export interface AccessOptions {
   readonly bindAddress: string;
   /** Empty: none on a loopback address, a new one elsewhere. */
   readonly token: string;
-  /** Web pages that may read besides the own one: `https://app.foxglove.dev`. */
+  /** Web pages that may read besides the own one: `https://app.foxglove.dev`; `file://` is any of a file, a downloaded one as well as a desktop viewer's. */
   readonly origins?: readonly string[];
 }
 
@@ -65,9 +65,9 @@ export class Access {
     return digest.length === own.length && timingSafeEqual(digest, own);
   }
 
-  /** Browsers say which page asks; other programs say nothing. A page from a file is no website's. */
+  /** Browsers say which page asks; other programs say nothing. */
   #isWelcomeOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
-    if (origin === undefined || origin === 'file://') return true;
+    if (origin === undefined) return true;
     return this.#origins.includes(origin) || origin === `http://${host}` || origin === `https://${host}`;
   }
 }

@@ -64,7 +64,7 @@ function answer(
     response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
   };
   const refusal = access.refusal(request);
-  if (refusal === 401) return end(401, 'A token is needed: open the URL that dashboard_node wrote to its log.');
+  if (refusal === 401) return end(401, 'A token is needed: open the URL that dashboard_node wrote to its terminal.');
   if (refusal === 403) return end(403, 'This page is served to its own machine, by the name localhost or 127.0.0.1.');
   if (request.method !== 'GET' && request.method !== 'HEAD') return end(405, 'Only GET and HEAD are answered.');
   const url = requestUrl(request);
@@ -72,15 +72,21 @@ function answer(
     response.writeHead(302, { 'Set-Cookie': access.cookie(request), Location: url!.pathname }).end();
     return;
   }
-  const path = url && fileOf(url.pathname, folders);
-  if (!path) return end(404, `There is no ${url?.pathname ?? 'such page'}.`);
-  response.writeHead(200, { 'Content-Type': MIME[extname(path)], 'Content-Length': statSync(path).size });
+  const file = url && fileOf(url.pathname, folders);
+  if (!file) return end(404, `There is no ${url?.pathname ?? 'such page'}.`);
+  const { path, size } = file;
+  response.writeHead(200, { 'Content-Type': MIME[extname(path)], 'Content-Length': size });
   if (request.method === 'HEAD') response.end();
   else pipeline(createReadStream(path), response, () => undefined); // which closes the file, too, when the browser has gone
 }
 
+interface PageFile {
+  readonly path: string;
+  readonly size: number;
+}
+
 /** The file a path of the URL stands for, where it is one of those served. */
-function fileOf(pathname: string, folders: ReadonlyMap<string, string>): string | undefined {
+function fileOf(pathname: string, folders: ReadonlyMap<string, string>): PageFile | undefined {
   const [prefix, folder] = [...folders].find(([start]) => pathname.startsWith(start)) ?? [];
   if (prefix === undefined || folder === undefined) return undefined;
   let name: string;
@@ -91,5 +97,10 @@ function fileOf(pathname: string, folders: ReadonlyMap<string, string>): string 
   }
   const path = normalize(join(folder, name));
   if (name.includes('\0') || !path.startsWith(normalize(folder) + sep) || !(extname(path) in MIME)) return undefined;
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ? path : undefined;
+  try {
+    const found = statSync(path);
+    return found.isFile() ? { path, size: found.size } : undefined;
+  } catch {
+    return undefined; // not only where nothing is there: a name may be too long, or go on behind a file
+  }
 }

@@ -74,3 +74,36 @@ test('a viewer that is behind loses what comes again, and not what is said once'
   expect(waiting()).toBeLessThan(70 * MIB);
   expect(foxglove.dropped).toBeGreaterThan(dropped);
 });
+
+test('a message is sent with its subscription and its time, ns; a channel that is removed is not subscribed to any more', async () => {
+  const received: Buffer[] = [];
+  const said: { op: string; channelIds?: number[] }[] = [];
+  viewer.on('message', (data: Buffer, isBinary) => {
+    if (isBinary) received.push(data);
+    else said.push(JSON.parse(data.toString()) as (typeof said)[0]);
+  });
+  const add = (): number =>
+    foxglove.addChannel({ topic: '/t', encoding: '', schemaName: '', schemaEncoding: '', schema: '' });
+  const channelId = add();
+  viewer.send(JSON.stringify({ op: 'subscribe', subscriptions: [{ id: 7, channelId }] }));
+  await eventually(
+    () => subscribers.length === 1,
+    () => 'the subscription',
+  );
+  foxglove.send(subscribers, { timestampNs: 1_700_000_000_123_456_789n, data: Buffer.from('abc'), isLatched: false });
+  foxglove.removeChannel(channelId);
+  subscribers.length = 0; // a channel that goes takes its subscriptions along, without a word to who removes it
+  const another = add();
+  expect(another).not.toBe(channelId);
+  viewer.send(JSON.stringify({ op: 'unsubscribe', subscriptionIds: [7] }));
+  await eventually(
+    () => said.at(-1)?.op === 'status',
+    () => JSON.stringify(said),
+  );
+  expect(said).toContainEqual({ op: 'unadvertise', channelIds: [channelId] });
+  expect(JSON.stringify(said.at(-1))).toContain('there is no subscription 7');
+  foxglove.removeChannel(another);
+  const [message] = received;
+  expect([message.readUInt8(0), message.readUInt32LE(1), message.toString('utf8', 13)]).toEqual([1, 7, 'abc']);
+  expect(message.readBigUInt64LE(5)).toBe(1_700_000_000_123_456_789n);
+});

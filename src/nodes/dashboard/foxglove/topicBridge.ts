@@ -1,7 +1,7 @@
 /** Every topic of the ROS graph as a Foxglove channel; a topic is subscribed to only while a viewer is. */
 import type { WebSocket } from 'ws';
 import { messageDefinition } from '../../ros/messageDefinitions';
-import { TRANSIENT_LOCAL } from '../../ros/qosPolicies';
+import { BEST_EFFORT, TRANSIENT_LOCAL } from '../../ros/qosPolicies';
 import { qos, type RosNode, type Subscription } from '../../ros/rclnodejs';
 import type { ThrottledLog } from '../../ros/throttledLog';
 import { FoxgloveServer, type Subscriber } from './foxgloveServer';
@@ -122,12 +122,14 @@ export class TopicBridge {
     }
   }
 
-  /** Whether all publishers keep messages for late comers: a subscription that asks for those gets nothing from any other. */
+  /** Whether all publishers keep messages for late comers and send them reliably: a subscription that asks for those gets nothing from any other. */
   #isLatched({ topic, subscribers, isLatched }: BridgedTopic): boolean {
     if (subscribers.size === 0) return isLatched;
     const publishers = this.#node.getPublishersInfoByTopic(topic);
     if (publishers.length === 0) return isLatched;
-    return publishers.every(({ qos_profile }) => qos_profile.durability === TRANSIENT_LOCAL);
+    return publishers.every(
+      ({ qos_profile: { durability, reliability } }) => durability === TRANSIENT_LOCAL && reliability !== BEST_EFFORT,
+    );
   }
 
   /** Best effort takes what any publisher sends; only what is kept for late comers has to be asked for reliably. @param viewer undefined: all of them */
