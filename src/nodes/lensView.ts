@@ -57,7 +57,7 @@ export function lensView(info: CameraInfoMessage, { imageTopic, rectify, rectifi
     if (isStraight && !hasProjection(info)) return asPinhole(intrinsicsOf(info));
     const rotation = rotationOf(info);
     const distorted = { camera: intrinsicsOf(info), lens: new Lens(distortionModel, d), rotation };
-    const view = hasProjection(info) ? projection(info) : coveredView(distorted);
+    const view = hasProjection(info) ? projection(info) : coveredViewOf(distorted);
     if (isStraight && isImageItself(distorted, view)) return asPinhole(view);
     return { info: ofView(info, view), distorted, fault: undefined };
   } catch (error) {
@@ -67,6 +67,14 @@ export function lensView(info: CameraInfoMessage, { imageTopic, rectify, rectifi
 
 function hasProjection({ k, p }: CameraInfoMessage): boolean {
   return p[0] > LEAST_FOCAL_SHARE * k[0] && p[5] > LEAST_FOCAL_SHARE * k[4];
+}
+
+function coveredViewOf(distorted: DistortedCamera): Intrinsics {
+  try {
+    return coveredView(distorted);
+  } catch (error) {
+    throw new RangeError(`${(error as Error).message}, and p is zero`);
+  }
 }
 
 function projection({ width, height, p }: CameraInfoMessage): Intrinsics {
