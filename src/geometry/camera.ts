@@ -59,8 +59,3 @@ export function flipIntrinsics(intrinsics: Intrinsics): Intrinsics {
 export function project(intrinsics: Intrinsics, x: number, y: number, z: number): [number, number] {
   return [(intrinsics.fx * x) / z + intrinsics.cx, (intrinsics.fy * y) / z + intrinsics.cy];
 }
-
-/** Camera-frame point (x, y, z) seen at pixel (u, v) at depth z along the optical axis. */
-export function backProject(intrinsics: Intrinsics, u: number, v: number, depth: number): [number, number, number] {
-  return [((u - intrinsics.cx) / intrinsics.fx) * depth, ((v - intrinsics.cy) / intrinsics.fy) * depth, depth];
-}

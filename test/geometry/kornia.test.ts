@@ -1,6 +1,6 @@
 /** kornia is the referee; scripts/fixtures/make_geometry_fixtures.py wrote its answers. Pixel centres at integers: align_corners=True. */
 import fixtures from '../fixtures/geometry/kornia.json';
-import { backProject, project } from '../../src/geometry/camera';
+import { project } from '../../src/geometry/camera';
 import { sourceMap } from '../../src/geometry/lens';
 import { axisAngleFromRotation, fromVector6, rotationFromAxisAngle } from '../../src/geometry/se3';
 import { sourceCoordinates, warpImage } from '../../src/geometry/warp';
@@ -57,13 +57,12 @@ test('an image warped by the identity is itself', () => {
   }
 });
 
-test('backProject equals depth_to_3d, and project inverts it', () => {
+test('project takes the points of depth_to_3d back to their pixels', () => {
   for (let v = 0, i = 0; v < height; v++) {
     for (let u = 0; u < width; u++, i++) {
-      const [x, y, z] = backProject(intrinsics, u, v, fixtures.warp.depth[i]);
-      [x, y, z].forEach((value, c) => expect(Math.abs(value - fixtures.points[3 * i + c])).toBeLessThan(1e-6));
+      const [x, y, z] = fixtures.points.slice(3 * i, 3 * i + 3);
       const [uu, vv] = project(intrinsics, x, y, z);
-      expect(Math.hypot(uu - u, vv - v)).toBeLessThan(1e-9);
+      expect(Math.hypot(uu - u, vv - v)).toBeLessThan(1e-4);
     }
   }
 });
