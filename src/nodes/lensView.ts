@@ -1,6 +1,7 @@
 /** What a node sees of a camera, by its camera_info: the image as it comes, or with the lens distortion taken out. */
 import type { Intrinsics } from '../geometry/camera';
 import { coveredView, Lens, sourcePixel, type DistortedCamera } from '../geometry/lens';
+import { isRectifiedTopic } from '../media/cameraTopics';
 import type { CameraInfoMessage } from './ros/messages';
 
 export interface LensViewOptions {
@@ -20,8 +21,6 @@ export interface LensView {
   readonly fault: string | undefined;
 }
 
-/** image_proc publishes image_rect and image_rect_color beside the camera_info of the raw image. */
-const RECTIFIED_TOPIC = /\/image_rect[^/]*(\/compressed)?$/;
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 const NO_DISTORTION = { distortionModel: 'plumb_bob', d: [0, 0, 0, 0, 0] };
 /** Drivers that do not know P leave it zero, or make it the unit matrix: a focal length of one pixel. */
@@ -46,7 +45,7 @@ export function lensView(info: CameraInfoMessage, { imageTopic, rectify, rectifi
     distorted: undefined,
     fault: undefined,
   });
-  if (rectified || RECTIFIED_TOPIC.test(imageTopic)) {
+  if (rectified || isRectifiedTopic(imageTopic)) {
     if (hasProjection(info)) return asPinhole(projection(info));
     return rectified ? asItComes('p has no focal length; parameter rectified needs it') : asPinhole(intrinsicsOf(info));
   }

@@ -1,6 +1,7 @@
 /** Which topics of a bag are the camera, its calibration and the vehicle's speed; and the calibration itself. */
 import { cropIntrinsics, scaleIntrinsics, type Intrinsics } from '../../geometry/camera';
 import { distortionOf, NO_DISTORTION, type Distortion } from '../../geometry/lens';
+import { isRectifiedTopic, siblingCameraInfo } from '../cameraTopics';
 import { FrameSourceError } from '../frame';
 import type { Bag, BagTopic } from './bag';
 import { describe } from './bagFile';
@@ -8,8 +9,6 @@ import { IMAGE_TYPES, type ImageType } from './bagImage';
 import { readMessage, SPEED_TYPES, type CameraInfoMessage } from './messages';
 
 const CAMERA_INFO = 'sensor_msgs/CameraInfo';
-/** image_transport's names behind the image topic's. */
-const TRANSPORT = /\/(compressed|compressedDepth|theora|ffmpeg)$/;
 /** Relative difference of aspect ratios at which an image is not a smaller copy of its camera_info's any more. */
 const ASPECT_TOLERANCE = 0.01;
 
@@ -35,12 +34,6 @@ function listing(topics: readonly BagTopic[]): string {
 
 function isOfType<T extends string>(types: readonly T[], topic: BagTopic): topic is BagTopic & { type: T } {
   return (types as readonly string[]).includes(topic.type);
-}
-
-/** The camera_info that belongs to an image topic: /front/image_raw/compressed -> /front/camera_info. */
-export function siblingCameraInfo(imageTopic: string): string {
-  const base = imageTopic.replace(TRANSPORT, '');
-  return base.slice(0, base.lastIndexOf('/') + 1) + 'camera_info';
 }
 
 function chooseTopic<T extends string>(bag: Bag, name: string | undefined, types: readonly T[], what: string) {
@@ -118,11 +111,9 @@ export async function readBagCamera(
   const fail = (problem: string) => new FrameSourceError(bag.path, `${cameraInfo}: ${problem}`);
   // All of them say the same: a damaged one is passed over.
   for await (const { cdr } of bag.messages([cameraInfo], { onUnreadable: () => undefined })) {
-    // image_proc publishes image_rect beside the camera_info of the raw image.
-    const rectified = /\/image_rect[^/]*$/.test(image.name.replace(TRANSPORT, ''));
     let camera;
     try {
-      camera = calibration(readMessage(CAMERA_INFO, cdr), rectified);
+      camera = calibration(readMessage(CAMERA_INFO, cdr), isRectifiedTopic(image.name));
     } catch (error) {
       throw fail(describe(error));
     }
