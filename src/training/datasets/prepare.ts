@@ -12,6 +12,7 @@ import { mkdir, open, readdir, rename, rm, stat, writeFile, type FileHandle } fr
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { toMatrix4 } from '../../geometry/se3';
+import { meanDifference } from '../../geometry/statistics';
 import { FrameSourceError } from '../../media/frame';
 import {
   NOT_FOLLOWED,
@@ -105,12 +106,6 @@ function blurredGrey(frame: Uint8Array, width: number, height: number): Float32A
     }
   }
   return grey;
-}
-
-function meanDifference(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
-  return sum / a.length;
 }
 
 /** Writes a recording's frames as a prepared drive's files, one frame in memory at a time. */
