@@ -70,7 +70,7 @@ test('a fisheye is published as one', async () => {
     calibration,
     [...lines, 'distortion_model: equidistant', 'distortion: [0.1, 0, 0, 0.02]', ''].join('\n'),
   );
-  peer = new Peer(['/camera_info=CameraInfo:sub'], env);
+  peer = new Peer(['/image=Image:sub', '/camera_info=CameraInfo:sub'], env); // images are waited for
   node = new NodeProcess('replayNode', ['-p', `source:=${recording}`, '-p', `camera_info:=${calibration}`], env);
   expect(await peer.message('/camera_info')).toMatchObject({ distortionModel: 'equidistant', d: [0.1, 0, 0, 0.02] });
 });
