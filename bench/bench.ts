@@ -7,11 +7,12 @@
  */
 import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { stopAllNodes } from '../src/demo/nodeProcess';
 import { hundredth, percentiles } from '../src/demo/percentiles';
 import { readModelFile, type ModelFile } from '../src/inference/modelFile';
 import { resolveFile } from '../src/paths';
+import { positive, positiveInteger } from '../src/training/flags';
 import { describeMachine } from './machine';
 import type { BenchReport } from './report';
 import { writeReport, type ReportFlags } from './reportFiles';
@@ -34,25 +35,14 @@ const CAMERA_RATE = 25;
 const SOAK_SECONDS = 60;
 const TARGETS: readonly TargetName[] = ['node', 'peer', 'peer_opencv'];
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  if (!Number.isInteger(positive(text))) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
-}
-
 const program = new Command('bench')
   .description('Measures bare session.run, depth_node and its Python peer, and compares them.')
   .option('--json <file>', 'write the figures to this file')
   .option('--table <file>', 'write the tables between the marks of this Markdown file')
   .option('--from <file>', 'do not measure: take the figures from this file, for --table')
   .option('--model <file>', 'ONNX model', 'models/default.onnx')
-  .option('--threads <n>', 'threads of every onnxruntime session', wholeNumber, 2)
-  .option('--rounds <n>', 'rounds over all candidates', wholeNumber, 3)
+  .option('--threads <n>', 'threads of every onnxruntime session', positiveInteger, 2)
+  .option('--rounds <n>', 'rounds over all candidates', positiveInteger, 3)
   .option('--seconds <n>', 'length of each measurement', positive, 10)
   .option(
     '--soak [seconds]',

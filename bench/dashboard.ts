@@ -5,7 +5,6 @@
  *     npm run bench:dashboard -- --from dashboard.json --table docs/benchmarks.md          the table again from a file
  */
 import { randomInt } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { WebSocket } from 'ws';
@@ -17,12 +16,12 @@ import { LOOKERS, type DashboardReport, type Looker, type Watched } from './dash
 import { replaceDashboardTable } from './dashboardTable';
 import { findBrowser, openBrowser, type FoundBrowser } from './headlessBrowser';
 import { describeMachine } from './machine';
+import { processorSeconds } from './processorTime';
 import { writeReport, type ReportFlags } from './reportFiles';
 import { measure, namespace, startTarget, type Target } from './targets';
 
 const VIEWS = ['camera', 'depth', 'gradient', 'confidence', 'trajectory', 'comparison'];
 const PAGE_LIMIT_MS = 20_000;
-const CLOCK_TICKS_PER_S = 100;
 
 interface DashboardOptions extends ReportFlags {
   readonly model: string;
@@ -189,12 +188,6 @@ async function openPage(found: FoundBrowser, address: string): Promise<Looking> 
     frames: () => page.evaluate('globalThis.dashboard.frames') as Promise<number>,
     close: () => browser.close(),
   };
-}
-
-/** Of a process, user and system time together. */
-function processorSeconds(pid: number | undefined): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_S;
 }
 
 async function main(options: DashboardOptions): Promise<void> {

@@ -1,4 +1,5 @@
 /** The dashboard's table in docs/benchmarks.md, made from the JSON of npm run bench:dashboard. */
+import { median } from '../src/geometry/statistics';
 import { alignedTable, replaceBetween, type Marks } from '../src/markdown';
 import type { DashboardReport, Looker, Watched } from './dashboardReport';
 import { describeLoad } from './machine';
@@ -61,10 +62,4 @@ export function dashboardTable(report: DashboardReport): string {
 
 function spread({ depths_per_s: rates }: Watched): string {
   return `${median(rates).toFixed(1)} (${Math.min(...rates).toFixed(1)}, ${Math.max(...rates).toFixed(1)})`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -8,12 +8,13 @@
 import { existsSync, rmSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { isEncoderName } from '../src/model/encoders';
 import { cacheFolder, packageRoot, preparedFolder, resolveFile } from '../src/paths';
 import { DEFAULT_SYNTHETIC_SET, openSyntheticSet } from '../src/training/datasets/syntheticSet';
 import { evaluatePredictor } from '../src/training/evaluation';
 import { constantPredictor } from '../src/training/evaluation/evaluate';
+import { positive, positiveInteger } from '../src/training/flags';
 import { readRecipe, type Recipe } from '../src/training/recipe';
 import {
   candidates,
@@ -50,29 +51,18 @@ const KITTI = 'kitti_raw_0926_lidar';
 const DEFAULT_RECIPE = 'config/recipes/default.yaml';
 const HELD_OUT = { ...DEFAULT_SYNTHETIC_SET, seed: DEFAULT_SYNTHETIC_SET.seed + 1 };
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
-}
-
-function wholeNumber(text: string): number {
-  if (!Number.isInteger(positive(text))) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
-}
-
 const program = new Command('bench:encoders')
   .description('Trains every encoder by one recipe and compares accuracy and milliseconds.')
   .requiredOption('--json <file>', 'write the figures to this file; with --only-times, read it first')
   .option('--table <file>', 'write the table between the marks of this Markdown file')
   .option('--recipe <file>', 'recipe every encoder is trained by', 'config/recipes/encoder_table.yaml')
-  .option('--steps <n>', 'steps per encoder (default: the recipe’s)', wholeNumber)
+  .option('--steps <n>', 'steps per encoder (default: the recipe’s)', positiveInteger)
   .option('--work <dir>', 'runs and exported models', join(cacheFolder(), 'encoders'))
   .option('--resume', 'go on from the checkpoints of an interrupted run', false)
   .option('--only-times', 'keep the accuracy figures of --json, measure session.run again', false)
-  .option('--rounds <n>', 'rounds of session.run over all encoders', wholeNumber, 3)
+  .option('--rounds <n>', 'rounds of session.run over all encoders', positiveInteger, 3)
   .option('--seconds <n>', 'length of each session.run measurement', positive, 4)
-  .option('--held-out <n>', 'rendered scenes the error is measured on', wholeNumber, 100);
+  .option('--held-out <n>', 'rendered scenes the error is measured on', positiveInteger, 100);
 
 async function main(options: EncoderBenchOptions): Promise<void> {
   const { json, table, rounds, seconds } = options;

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { compose, inverse, type Se3 } from '../src/geometry/se3';
+import { upperMedian } from '../src/geometry/statistics';
 import { NAVIGATION_PARAMETERS } from '../src/nodes/navigationParameters';
 import { resolveFile } from '../src/paths';
 import { openPrepared } from '../src/training/datasets/openPrepared';
@@ -36,7 +37,6 @@ interface OdometryOptions extends ReportFlags {
 }
 
 const log = (text: string): void => void process.stderr.write(`bench:odometry: ${text}\n`);
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 async function measureOdometry({ model, data }: OdometryOptions): Promise<OdometryReport> {
@@ -52,7 +52,7 @@ async function measureOdometry({ model, data }: OdometryOptions): Promise<Odomet
     recordings.push(report);
     costs.push(...costMs);
   }
-  return { machine, model, recordings, cost_ms: median(costs) };
+  return { machine, model, recordings, cost_ms: upperMedian(costs) };
 }
 
 async function measureRecording(
@@ -138,7 +138,7 @@ function scaleErrors(
   return {
     source,
     known: scales.filter(({ known }) => known).length / scales.length,
-    median: median(errors),
+    median: upperMedian(errors),
     largest_step: largestStep,
     outliers,
   };

@@ -7,6 +7,7 @@ import { hundredth, percentiles } from '../src/demo/percentiles';
 import type { Observer } from '../src/demo/observer';
 import { resolveSource } from '../src/demo/sources';
 import { packageRoot } from '../src/paths';
+import { processorSeconds } from './processorTime';
 import type { ResidentMemory, Soak } from './report';
 
 export const SOAK_NAMESPACE = '/bench_soak';
@@ -16,7 +17,6 @@ const SETTLE_MS = 5000;
 const LOOK_PERIOD_MS = 1000;
 /** Depths on their way when the count ends. */
 const ON_THE_WAY_MS = 300;
-const CLOCK_TICKS_PER_SECOND = 100;
 
 export interface SoakOptions {
   readonly seconds: number;
@@ -79,7 +79,7 @@ export async function measureSoak(options: SoakOptions): Promise<Soak> {
 
     const before = { published: observer.cameraInfos, depths: observer.depths, status: observer.status };
     const latencyFrom = observer.stampToDepthMs.length;
-    const cpuBefore = await Promise.all(processes.map(processorSeconds));
+    const cpuBefore = processes.map(({ pid }) => processorSeconds(pid));
     const rss: number[][] = processes.map(() => []);
     const startedMs = performance.now();
     for (let look = 0; ; look++) {
@@ -92,7 +92,7 @@ export async function measureSoak(options: SoakOptions): Promise<Soak> {
     }
     const published = observer.cameraInfos - before.published;
     const measuredSeconds = (performance.now() - startedMs) / 1000;
-    const cpuAfter = await Promise.all(processes.map(processorSeconds));
+    const cpuAfter = processes.map(({ pid }) => processorSeconds(pid));
     await sleep(ON_THE_WAY_MS);
     // What is published meanwhile is left out of both counts by the stamps' order: at most the frames of ON_THE_WAY_MS.
     const late = observer.cameraInfos - before.published - published;
@@ -129,11 +129,4 @@ function memory(values: readonly number[]): ResidentMemory {
 async function residentMebibytes({ pid }: NodeProcess): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024);
-}
-
-async function processorSeconds({ pid }: NodeProcess): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // Behind the name, which may hold spaces: field 3 is the state, 14 and 15 are user and system time (proc(5)).
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }

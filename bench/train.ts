@@ -14,14 +14,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { hundredth } from '../src/demo/percentiles';
+import { median } from '../src/geometry/statistics';
 import { replaceBetween } from '../src/markdown';
 import { writeSafetensors, type NamedTensor } from '../src/model/safetensors';
 import { resolveFile } from '../src/paths';
 import { BatchesInTurn, type BatchSource } from '../src/training/batches/batchSource';
 import { computeThreads } from '../src/training/computeThreads';
 import { openDataSets, openValidation } from '../src/training/data';
+import { count, positiveInteger } from '../src/training/flags';
 import type { TrainingBatch } from '../src/training/losses/loss';
 import { createNetwork } from '../src/training/networks';
 import type { TrainedNetwork } from '../src/training/networks/trainedNetwork';
@@ -69,20 +71,14 @@ const LOSSES = [
 ];
 const MEMORY_FROM_STEP = 100;
 
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number.');
-  return value;
-}
-
 const program = new Command('bench:train')
   .description('Compares the training step with the same one in PyTorch, and measures how the memory of a run grows.')
   .option('--json <file>', 'write the figures to this file')
   .option('--from <file>', 'measure nothing, take the figures of this file')
   .option('--table <markdown>', 'write the tables between the marks of this file')
-  .option('--rounds <n>', 'turns of each side per size', wholeNumber, 5)
-  .option('--steps <n>', 'steps per turn', wholeNumber, 5)
-  .option('--memory-steps <n>', 'length of the run whose memory is measured; 0 leaves it out', wholeNumber, 3000)
+  .option('--rounds <n>', 'turns of each side per size', positiveInteger, 5)
+  .option('--steps <n>', 'steps per turn', positiveInteger, 5)
+  .option('--memory-steps <n>', 'length of the run whose memory is measured; 0 leaves it out', count, 3000)
   .option('--only <size>', 'one size alone, such as 64x208x4 (height, width, batch)')
   .addOption(new Option('--in-process', 'one size in this process, with the threads it was started with').hideHelp());
 
@@ -134,12 +130,6 @@ function checkSame(own: StepFigures, peer: StepFigures): void {
     relative(own.gradient_norm, peer.gradient_norm) > GRADIENT_TOLERANCE
   )
     throw new Error(`the sides do not compute the same\ndepthgrad: ${text(own)}\nPyTorch:   ${text(peer)}`);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 async function measureSize(

@@ -2,6 +2,7 @@
  * Chooses triplets from the stream by motion, and counts why the other frames are left out. A frame joins the rolling window of three when the
  * picture has changed enough since the window's last one; a frame that cannot be compared with it begins a new window.
  */
+import { meanDifference } from '../geometry/statistics';
 import type { AdaptationOptions } from './options';
 import type { ShrunkFrame, Triplet } from './frame';
 
@@ -71,12 +72,6 @@ function lookAt(image: Uint8Array, height: number, width: number): Look {
     sharpness: edges / grey.length / Math.max(contrast, LEAST_CONTRAST),
     blocks,
   };
-}
-
-function meanDifference(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
-  return sum / a.length;
 }
 
 /** Pearson's correlation; 0 where one of the pictures does not vary. */

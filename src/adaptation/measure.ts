@@ -1,5 +1,6 @@
 /** How well a network explains a triplet: the figures the guard and the offline twin judge by. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import { upperMedian } from '../geometry/statistics';
 import type { TrainingBatch, TrainingOutputs } from '../training/losses/loss';
 import { forwardDifferences } from '../model/differences';
 import { tidied } from '../model/tidied';
@@ -63,10 +64,6 @@ export function unmaskedError(
   return { error: error / count, unwarped: unwarped / count };
 }
 
-function median(values: Float32Array): number {
-  return values.sort()[values.length >> 1];
-}
-
 /** @returns the network's fused log-disparity [h,w] of the triplet's target besides; the figures may be NaN */
 export function measureTriplet(
   network: TrainedNetwork,
@@ -83,7 +80,7 @@ export function measureTriplet(
     const { motion } = triplet;
     const figures: Figures = {
       ...unmaskedError(batch, logDisparity, [poses[0], poses[1]]),
-      scale: reference ? median(logDisparity.map((u, i) => u - reference.logDisparity[i])) : 0,
+      scale: reference ? upperMedian(logDisparity.map((u, i) => u - reference.logDisparity[i])) : 0,
       metricScale: motion && missingScale(way, motion.speed * motion.sincePrevious),
       inconsistency: inconsistencyOf(outputs),
     };

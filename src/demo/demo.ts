@@ -1,8 +1,9 @@
 /** npm run demo: a drive through replay_node and depth_node, to pictures and a report. */
 import { randomInt } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { resolveFile } from '../paths';
+import { positive } from '../training/flags';
 import { runDrive } from './drive';
 import { stopAllNodes } from './nodeProcess';
 import { writeOutputs } from './outputs';
@@ -22,12 +23,6 @@ interface DemoOptions {
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Domains whose ports are outside every system's range of temporary ports. */
 const HIGHEST_DOMAIN = 100;
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number above 0.');
-  return value;
-}
 
 const program = new Command('demo')
   .description(

@@ -1,6 +1,7 @@
 /** The files of a demo run. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { upperMedian } from '../geometry/statistics';
 import {
   confidencePicture,
   depthPicture,
@@ -66,8 +67,7 @@ export async function writeOutputs(folder: string, { report, samples, path }: De
 /** One range of colours for all pictures: the median of the samples' own, or colours would flicker. */
 function commonRange(samples: readonly Sample[]): DepthRange {
   const ranges = samples.map(({ depth }) => depthRange(depth));
-  const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-  return { near: median(ranges.map(({ near }) => near)), far: median(ranges.map(({ far }) => far)) };
+  return { near: upperMedian(ranges.map(({ near }) => near)), far: upperMedian(ranges.map(({ far }) => far)) };
 }
 
 /** A row per moment: camera, depth, gradient, confidence. */

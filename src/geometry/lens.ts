@@ -2,8 +2,18 @@
 import type { Intrinsics } from './camera';
 
 /** Coefficients in d: plumb_bob k1 k2 p1 p2 k3; rational_polynomial those and k4 k5 k6; equidistant (fisheye) k1 k2 k3 k4. */
-const COEFFICIENTS = { plumb_bob: 5, rational_polynomial: 8, equidistant: 4 } as const;
-type Model = keyof typeof COEFFICIENTS;
+export const LENS_COEFFICIENTS = { plumb_bob: 5, rational_polynomial: 8, equidistant: 4 } as const;
+export type LensModel = keyof typeof LENS_COEFFICIENTS;
+export const LENS_MODELS = Object.keys(LENS_COEFFICIENTS) as LensModel[];
+
+/** What a calibration says of a lens; coefficients that are missing are zero. */
+export interface Distortion {
+  readonly model: LensModel;
+  readonly coefficients: readonly number[];
+}
+
+/** Of rectified images. */
+export const NO_DISTORTION: Distortion = { model: 'plumb_bob', coefficients: [] };
 
 /** Steps in which the radius is searched for the point where the model folds back; up to a ray 89 degrees off the axis. */
 const FOLD_STEPS = 1780;
@@ -15,6 +25,27 @@ export interface Point {
   y: number;
 }
 
+/** @param d of camera_info  @throws RangeError naming the field that cannot be used */
+export function distortionOf(model: string, d: ArrayLike<number>): Distortion {
+  const coefficients = Array.from(d);
+  const bad = coefficients.findIndex((coefficient) => !Number.isFinite(coefficient));
+  if (bad >= 0) throw new RangeError(`d[${bad}] is ${coefficients[bad]}`);
+  const known = LENS_MODELS.find((name) => name === model);
+  if (known === undefined)
+    throw new RangeError(
+      `distortion_model is "${model}" with ${coefficients.length} coefficients; known are ${LENS_MODELS.join(', ')}`,
+    );
+  const length = LENS_COEFFICIENTS[known];
+  if (coefficients.slice(length).some((coefficient) => coefficient !== 0))
+    throw new RangeError(`d has ${coefficients.length} coefficients; ${model} has ${length}`);
+  return { model: known, coefficients: coefficients.slice(0, length) };
+}
+
+/** As many as the model has. */
+export function allCoefficients({ model, coefficients }: Distortion): number[] {
+  return Array.from({ length: LENS_COEFFICIENTS[model] }, (_, i) => coefficients[i] ?? 0);
+}
+
 export class Lens {
   readonly #isFisheye: boolean;
   readonly #coefficients: Float64Array;
@@ -23,16 +54,9 @@ export class Lens {
 
   /** @throws RangeError naming the field that cannot be used */
   constructor(model: string, d: ArrayLike<number>) {
-    const length = COEFFICIENTS[model as Model] as number | undefined;
-    const coefficients = Array.from(d);
-    if (length === undefined)
-      throw new RangeError(
-        `distortion_model is "${model}" with ${coefficients.length} coefficients; known are ${Object.keys(COEFFICIENTS).join(', ')}`,
-      );
-    if (coefficients.slice(length).some((coefficient) => coefficient !== 0))
-      throw new RangeError(`d has ${coefficients.length} coefficients; ${model} has ${length}`);
+    const { coefficients } = distortionOf(model, d);
     this.#isFisheye = model === 'equidistant';
-    this.#coefficients = Float64Array.from({ length: 8 }, (_, i) => (i < length ? (coefficients[i] ?? 0) : 0));
+    this.#coefficients = Float64Array.from({ length: 8 }, (_, i) => coefficients[i] ?? 0);
     this.#foldSquared = this.#foldOf() ** 2;
   }
 
@@ -101,13 +125,33 @@ export function sourcePixel(
   return seen && z > 0;
 }
 
+/**
+ * For every pixel of `view` the pixel (u, v) of the camera's image that shows it; NaN where none does. Single precision: rays that meet
+ * the border between two pixels go to the same one of them, whatever the last bits of the sums say.
+ *
+ * @returns float32 [height, width, 2]
+ */
+export function sourceMap(distorted: DistortedCamera, view: Intrinsics): Float32Array {
+  const { width, height } = view;
+  const map = new Float32Array(width * height * 2);
+  const point = { x: 0, y: 0 };
+  for (let v = 0, at = 0; v < height; v++) {
+    for (let u = 0; u < width; u++, at += 2) {
+      const seen = sourcePixel(distorted, view, u, v, point);
+      map[at] = seen ? point.x : NaN;
+      map[at + 1] = seen ? point.y : NaN;
+    }
+  }
+  return map;
+}
+
 export function isInside({ x, y }: Point, { width, height }: Pick<Intrinsics, 'width' | 'height'>): boolean {
   return x >= -0.5 && x <= width - 0.5 && y >= -0.5 && y <= height - 0.5;
 }
 
 /**
- * The view of the camera's size whose every pixel the camera's image covers, for a camera_info that does not say which is wanted (p is
- * zero): the camera's focal lengths, grown in steps of half a percent until no border pixel lies outside.
+ * The view of the camera's size whose every pixel the camera's image covers, for recordings, and for a camera_info that does not say
+ * which is wanted (p is zero): the camera's focal lengths, grown in steps of half a percent until no border pixel lies outside.
  *
  * @throws RangeError where none does
  */
@@ -126,5 +170,5 @@ export function coveredView(distorted: DistortedCamera): Intrinsics {
     const view = { ...camera, fx: camera.fx * zoom, fy: camera.fy * zoom };
     if (covered(view)) return view;
   }
-  throw new RangeError('d leaves no view without black corners, and p is zero');
+  throw new RangeError('d leaves no view without black corners');
 }

@@ -186,20 +186,3 @@ export function rightJacobian(x: number, y: number, z: number): Float64Array {
     1 - c * (x * x + y * y),
   );
 }
-
-/** d(R(w) q)/dw = -R [q]x Jr(w): 3x3 row-major, row = component of the rotated point, column = component of w. */
-export function rotatedPointJacobian(axisAngle: ArrayLike<number>, q: ArrayLike<number>): Float64Array {
-  const [x, y, z] = [axisAngle[0], axisAngle[1], axisAngle[2]];
-  const r = rotationFromAxisAngle(x, y, z);
-  const j = rightJacobian(x, y, z);
-  const jacobian = new Float64Array(9);
-  for (let column = 0; column < 3; column++) {
-    const [a, b, c] = [j[column], j[3 + column], j[6 + column]];
-    // -[q]x (a, b, c) = (a, b, c) x q
-    const [dx, dy, dz] = [b * q[2] - c * q[1], c * q[0] - a * q[2], a * q[1] - b * q[0]];
-    for (let row = 0; row < 3; row++) {
-      jacobian[3 * row + column] = r[3 * row] * dx + r[3 * row + 1] * dy + r[3 * row + 2] * dz;
-    }
-  }
-  return jacobian;
-}

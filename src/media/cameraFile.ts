@@ -2,26 +2,38 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import type { Intrinsics, PlumbBob } from '../geometry/camera';
+import type { Intrinsics } from '../geometry/camera';
+import { LENS_COEFFICIENTS, LENS_MODELS, type Distortion } from '../geometry/lens';
 
-const cameraSchema = z.object({
+const numbers = {
   image_width: z.int().positive(),
   image_height: z.int().positive(),
   fx: z.number().positive(),
   fy: z.number().positive(),
   cx: z.number(),
   cy: z.number(),
-  distortion: z.array(z.number()).max(5).default([]),
+  distortion_model: z.enum(LENS_MODELS).default('plumb_bob'),
+  distortion: z.array(z.number()).default([]),
   fps: z.number().positive().optional(),
   usable_rows: z.int().positive().optional(),
   depth_scale_per_m: z.number().positive().optional(),
   stereo_baseline_m: z.number().positive().optional(),
+};
+
+/** Of plumb_bob the last coefficients may be left out. */
+const cameraSchema = z.object(numbers).superRefine(({ distortion_model: model, distortion }, context) => {
+  const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['distortion'], message });
+  const length = LENS_COEFFICIENTS[model];
+  const fits = model === 'plumb_bob' ? distortion.length <= length : distortion.length === length;
+  if (!fits) refuse(`has ${distortion.length} coefficients, ${model} ${length}`);
+  else if (model === 'equidistant' && distortion.every((coefficient) => coefficient === 0))
+    // In camera_info they say so, and depth_node believes them (image_geometry, too); a fisheye they would be here.
+    refuse('all zero says rectified in ROS: leave distortion_model out, or for an ideal fisheye make one of them 1e-9');
 });
 
 export interface CameraFile {
   readonly intrinsics: Intrinsics;
-  /** k1, k2, p1, p2, k3 of plumb_bob; empty when rectified. */
-  readonly distortion: PlumbBob;
+  readonly distortion: Distortion;
   readonly framesPerSecond?: number;
   /** Rows above the own vehicle's hood, counted from the top. */
   readonly usableRows?: number;
@@ -60,7 +72,7 @@ export async function readCameraFile(path: string): Promise<CameraFile> {
       cx: camera.cx,
       cy: camera.cy,
     },
-    distortion: camera.distortion,
+    distortion: { model: camera.distortion_model, coefficients: camera.distortion },
     framesPerSecond: camera.fps,
     usableRows: camera.usable_rows,
     depthScalePerMeter: camera.depth_scale_per_m,

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { allCoefficients } from '../geometry/lens';
 import { readCameraFile } from '../media/cameraFile';
 import { openFrameSource, type FrameSource, type VideoFrame } from '../media/frameSource';
 import { Pacer } from './pacer';
@@ -93,13 +94,12 @@ async function readCameraInfo({ source, cameraInfoPath }: ReplayParameters): Pro
   if (!path) return undefined;
   const { intrinsics, distortion } = await readCameraFile(path);
   const { width, height, fx, fy, cx, cy } = intrinsics;
-  const k1k2p1p2k3 = [0, 1, 2, 3, 4].map((i) => distortion[i] ?? 0);
   return {
     header: { stamp: { sec: 0, nanosec: 0 }, frameId: '' },
     width,
     height,
-    distortionModel: 'plumb_bob',
-    d: k1k2p1p2k3,
+    distortionModel: distortion.model,
+    d: allCoefficients(distortion),
     k: [fx, 0, cx, 0, fy, cy, 0, 0, 1],
     r: [1, 0, 0, 0, 1, 0, 0, 0, 1],
     p: [fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0],

@@ -1,6 +1,7 @@
 /** What a node sees of a camera, by its camera_info: the image as it comes, or with the lens distortion taken out. */
 import type { Intrinsics } from '../geometry/camera';
 import { coveredView, Lens, sourcePixel, type DistortedCamera } from '../geometry/lens';
+import { isRectifiedTopic } from '../media/cameraTopics';
 import type { CameraInfoMessage } from './ros/messages';
 
 export interface LensViewOptions {
@@ -20,8 +21,6 @@ export interface LensView {
   readonly fault: string | undefined;
 }
 
-/** image_proc publishes image_rect and image_rect_color beside the camera_info of the raw image. */
-const RECTIFIED_TOPIC = /\/image_rect[^/]*(\/compressed)?$/;
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 const NO_DISTORTION = { distortionModel: 'plumb_bob', d: [0, 0, 0, 0, 0] };
 /** Drivers that do not know P leave it zero, or make it the unit matrix: a focal length of one pixel. */
@@ -46,7 +45,7 @@ export function lensView(info: CameraInfoMessage, { imageTopic, rectify, rectifi
     distorted: undefined,
     fault: undefined,
   });
-  if (rectified || RECTIFIED_TOPIC.test(imageTopic)) {
+  if (rectified || isRectifiedTopic(imageTopic)) {
     if (hasProjection(info)) return asPinhole(projection(info));
     return rectified ? asItComes('p has no focal length; parameter rectified needs it') : asPinhole(intrinsicsOf(info));
   }
@@ -57,7 +56,7 @@ export function lensView(info: CameraInfoMessage, { imageTopic, rectify, rectifi
     if (isStraight && !hasProjection(info)) return asPinhole(intrinsicsOf(info));
     const rotation = rotationOf(info);
     const distorted = { camera: intrinsicsOf(info), lens: new Lens(distortionModel, d), rotation };
-    const view = hasProjection(info) ? projection(info) : coveredView(distorted);
+    const view = hasProjection(info) ? projection(info) : coveredViewOf(distorted);
     if (isStraight && isImageItself(distorted, view)) return asPinhole(view);
     return { info: ofView(info, view), distorted, fault: undefined };
   } catch (error) {
@@ -67,6 +66,14 @@ export function lensView(info: CameraInfoMessage, { imageTopic, rectify, rectifi
 
 function hasProjection({ k, p }: CameraInfoMessage): boolean {
   return p[0] > LEAST_FOCAL_SHARE * k[0] && p[5] > LEAST_FOCAL_SHARE * k[4];
+}
+
+function coveredViewOf(distorted: DistortedCamera): Intrinsics {
+  try {
+    return coveredView(distorted);
+  } catch (error) {
+    throw new RangeError(`${(error as Error).message}, and p is zero`);
+  }
 }
 
 function projection({ width, height, p }: CameraInfoMessage): Intrinsics {

@@ -1,6 +1,6 @@
 /** The averaged weights of a training run as the ONNX graph the nodes run. */
-import { cropIntrinsics, scaleIntrinsics } from '../geometry/camera';
 import { exportOnnx } from '../model/onnx/exportOnnx';
+import { preparedView } from './datasets/undistort';
 import { readRunCamera } from './runCamera';
 import { openRun } from './trainedRun';
 
@@ -23,9 +23,7 @@ export async function exportRun(run: string, flags: ExportFlags): Promise<void> 
   const encoder = 'encoder' in recipe.network ? recipe.network.encoder : undefined;
   const form = [encoder, `${height}x${width}`].filter((part) => part !== undefined);
   const camera = await readRunCamera(recipe, run);
-  const { width: cameraWidth, height: cameraHeight } = camera.intrinsics;
-  const used = cropIntrinsics(camera.intrinsics, 0, 0, cameraWidth, camera.usableRows ?? cameraHeight);
-  const { fx, fy, cx, cy } = scaleIntrinsics(used, width, height);
+  const { fx, fy, cx, cy } = preparedView(camera, width, height);
   const sha256 = exportOnnx(network.graph, flags.out, {
     name: flags.name ?? [recipe.name, ...form].join('-'),
     version: flags.modelVersion ?? `step${position.step}`,

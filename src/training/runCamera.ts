@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { allCoefficients } from '../geometry/lens';
 import { readCameraFile, type CameraFile } from '../media/cameraFile';
 import { resolveFile } from '../paths';
 import { openRecording } from './datasets/openRecording';
@@ -18,7 +19,8 @@ export async function writeRunCamera(recipe: Recipe, run: string): Promise<void>
   await recording.close();
   const { intrinsics, distortion, usableRows } = recording.camera;
   const { width, height, fx, fy, cx, cy } = intrinsics;
-  const camera = { image_width: width, image_height: height, fx, fy, cx, cy, distortion, usable_rows: usableRows };
+  const lens = { distortion_model: distortion.model, distortion: allCoefficients(distortion) };
+  const camera = { image_width: width, image_height: height, fx, fy, cx, cy, ...lens, usable_rows: usableRows };
   writeFileSync(join(run, CAMERA_FILE), stringify(camera));
 }
 

@@ -145,5 +145,7 @@ test('what is no lens is refused by field', () => {
     'distortion_model is "kannala" with 1 coefficients; known are plumb_bob, rational_polynomial, equidistant',
   );
   expect(() => new Lens('equidistant', [0, 0, 0, 0, 0.1])).toThrow('d has 5 coefficients; equidistant has 4');
+  expect(() => new Lens('toString', [0.1])).toThrow('distortion_model is "toString"');
+  expect(() => new Lens('plumb_bob', [0.1, NaN])).toThrow('d[1] is NaN');
   expect(() => new Lens('plumb_bob', [0.1, 0, 0, 0, 0, 0, 0, 0])).not.toThrow(); // padded with zeros
 });

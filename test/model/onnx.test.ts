@@ -10,8 +10,8 @@ import { DepthNetwork } from '../../src/model/network';
 import { buildOnnx, exportOnnx } from '../../src/model/onnx/exportOnnx';
 import { loadModelFromOnnx, loadNetworkFromOnnx } from '../../src/model/onnx/loadOnnx';
 import type { ModelDescription } from '../../src/model/onnx/metadata';
-import { inferReference, type InferenceOutputs, type RgbImage } from '../../src/model/reference';
 import { uniformGenerator } from '../../src/model/start';
+import { inferReference, type InferenceOutputs, type RgbImage } from '../support/reference';
 
 const description: Omit<ModelDescription, 'height' | 'width'> = {
   name: 'test',

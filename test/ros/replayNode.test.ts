@@ -61,6 +61,20 @@ test('plays every frame once with its pixels, its calibration at its size, and i
   expect(peer.received('/image')).toHaveLength(0);
 });
 
+test('a fisheye is published as one', async () => {
+  const env = rosEnvironment();
+  const calibration = join(folder, 'fisheye.yaml');
+  const camera = { image_width: WIDTH, image_height: HEIGHT, fx: 50, fy: 50, cx: 47.5, cy: 29.5 };
+  const lines = Object.entries(camera).map(([key, value]) => `${key}: ${value}`);
+  writeFileSync(
+    calibration,
+    [...lines, 'distortion_model: equidistant', 'distortion: [0.1, 0, 0, 0.02]', ''].join('\n'),
+  );
+  peer = new Peer(['/image=Image:sub', '/camera_info=CameraInfo:sub'], env); // images are waited for
+  node = new NodeProcess('replayNode', ['-p', `source:=${recording}`, '-p', `camera_info:=${calibration}`], env);
+  expect(await peer.message('/camera_info')).toMatchObject({ distortionModel: 'equidistant', d: [0.1, 0, 0, 0.02] });
+});
+
 test('loop goes on with growing stamps, rate is a multiple, start leaves the beginning out; SIGTERM ends it', async () => {
   const env = rosEnvironment();
   peer = new Peer(['/image=Image:sub'], env);

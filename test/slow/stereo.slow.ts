@@ -9,7 +9,7 @@ import { warpImage } from '../../src/geometry/warp';
 import { openRecording } from '../../src/training/datasets/openRecording';
 import { prepare } from '../../src/training/datasets/prepare';
 import type { PreparedDrive } from '../../src/training/datasets/prepared';
-import { median } from '../../src/training/evaluation/metrics';
+import { median } from '../../src/geometry/statistics';
 import { photometricErrorInto } from '../../src/training/losses/photometricKernel';
 import { createNetwork } from '../../src/training/networks';
 import type { TrainedNetwork } from '../../src/training/networks/trainedNetwork';

@@ -73,15 +73,28 @@ def raw_image(command):
     }
 
 
-def rectified(command):
-    """A photograph, and what it is rectified, cut to `rows` and shrunk to `output`; and the pixels `expected` has no source for."""
-    rgb = photograph(command)
-    height, width = rgb.shape[:2]
+def camera_of(command):
+    """K, D, R and the left of P; and the function of OpenCV that makes the model's map."""
     k = np.array(command['k'], float).reshape(3, 3)
     p = np.array(command['p'], float).reshape(3, 4)[:, :3]
     r = np.array(command['r'], float).reshape(3, 3)
     d = np.array(command['d'], float)
     make = cv2.fisheye.initUndistortRectifyMap if command['model'] == 'equidistant' else cv2.initUndistortRectifyMap
+    return k, d, r, p, make
+
+
+def lens_map(command):
+    """Pixel of the camera's image for every pixel of the view P of `output` pixels."""
+    k, d, r, p, make = camera_of(command)
+    map_u, map_v = make(k, d, r, p, tuple(command['output']), cv2.CV_32FC1)
+    return {'map': text(np.stack([map_u, map_v], -1).astype(np.float32))}
+
+
+def rectified(command):
+    """A photograph, and what it is rectified, cut to `rows` and shrunk to `output`; and the pixels `expected` has no source for."""
+    rgb = photograph(command)
+    height, width = rgb.shape[:2]
+    k, d, r, p, make = camera_of(command)
     map_u, map_v = make(k, d, r, p, (width, height), cv2.CV_32FC1)
     ideal = cv2.remap(rgb, map_u, map_v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = (map_u >= -0.5) & (map_u <= width - 0.5) & (map_v >= -0.5) & (map_v <= height - 0.5)
@@ -114,5 +127,5 @@ def encoded(command):
     return {'file': text(file), 'expected': text(resized(decoded[:rows], command['output']))}
 
 
-OPERATIONS = {'raw_image': raw_image, 'rectified': rectified, 'encoded': encoded}
+OPERATIONS = {'raw_image': raw_image, 'rectified': rectified, 'lens_map': lens_map, 'encoded': encoded}
 json.dump([OPERATIONS[command['op']](command) for command in json.load(sys.stdin)], sys.stdout)

@@ -1,12 +1,14 @@
 /** `depthgrad export` of runs of networks other than depthgrad's own, as a user types it. Builds on dist/. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-node-gpu';
+import { coveredView } from '../../src/geometry/lens';
 import { readModelFile, readOnnxMetadata } from '../../src/inference/modelFile';
 import { OnnxModel } from '../../src/training/evaluation/onnxModel';
 import { openRun } from '../../src/training/trainedRun';
+import { cameraWithLens, plumbBob } from '../support/lensPoints';
 import { MovingPattern } from '../support/movingPattern';
 import { tinyRecipe, trainTiny } from '../support/tinyRun';
 import { Random } from '../../src/training/random';
@@ -19,6 +21,9 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const size = `height: ${height}, width: ${width}`;
+/** A pincushion lens: its recordings are zoomed until there are no black corners, and the model has seen those. */
+const CAMERA = { width: 640, height: 480, fx: 500, fy: 500, cx: 319.5, cy: 239.5 };
+const CAMERA_FILE = 'image_width: 640\nimage_height: 480\nfx: 500\nfy: 500\ncx: 319.5\ncy: 239.5\ndistortion: [0.2]\n';
 const supervised = '{ depth_mse: 1, depth_truth: 0.1 }';
 const selfSupervised = '{ explained_photometric: 1, second_order_smoothness: 0.5, mask_regulariser: 0.2 }';
 
@@ -43,6 +48,7 @@ test.each([
   'a run of %s becomes a model file with its averaged weights and running statistics',
   async (kind, network, losses, encoder, name) => {
     await trainTiny(tinyRecipe(folder, { network, losses, steps: 3 }), folder);
+    writeFileSync(join(folder, 'camera.yaml'), CAMERA_FILE);
     const out = join(folder, 'model.onnx');
     const { status, stdout, stderr } = spawnSync('node', ['dist/src/cli.js', 'export', folder, '--out', out], {
       encoding: 'utf8',
@@ -53,6 +59,9 @@ test.each([
     expect(description).toMatchObject({ name, version: 'step3', height, width });
     expect(stdout).toContain(`sha256 ${description.sha256}`);
     const metadata = readOnnxMetadata(bytes);
+    const zoomed = coveredView(cameraWithLens(CAMERA, plumbBob(0.2))).fx;
+    expect(zoomed).toBeGreaterThan(1.02 * CAMERA.fx);
+    expect(Number(metadata.get('training_fx'))).toBeCloseTo((zoomed * width) / CAMERA.width, 4);
     expect(Object.fromEntries(metadata)).toMatchObject({ network: kind, encoder, confidence: 'constant 1' });
     expect(['fusion_lambda', 'confidence_sharpness'].some((key) => metadata.has(key))).toBe(false);
 

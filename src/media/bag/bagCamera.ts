@@ -1,15 +1,14 @@
 /** Which topics of a bag are the camera, its calibration and the vehicle's speed; and the calibration itself. */
-import { cropIntrinsics, scaleIntrinsics, type Intrinsics, type PlumbBob } from '../../geometry/camera';
+import { cropIntrinsics, scaleIntrinsics, type Intrinsics } from '../../geometry/camera';
+import { distortionOf, NO_DISTORTION, type Distortion } from '../../geometry/lens';
+import { isRectifiedTopic, siblingCameraInfo } from '../cameraTopics';
 import { FrameSourceError } from '../frame';
 import type { Bag, BagTopic } from './bag';
 import { describe } from './bagFile';
 import { IMAGE_TYPES, type ImageType } from './bagImage';
 import { readMessage, SPEED_TYPES, type CameraInfoMessage } from './messages';
 
-const PLUMB_BOB = 'plumb_bob';
 const CAMERA_INFO = 'sensor_msgs/CameraInfo';
-/** image_transport's names behind the image topic's. */
-const TRANSPORT = /\/(compressed|compressedDepth|theora|ffmpeg)$/;
 /** Relative difference of aspect ratios at which an image is not a smaller copy of its camera_info's any more. */
 const ASPECT_TOLERANCE = 0.01;
 
@@ -35,12 +34,6 @@ function listing(topics: readonly BagTopic[]): string {
 
 function isOfType<T extends string>(types: readonly T[], topic: BagTopic): topic is BagTopic & { type: T } {
   return (types as readonly string[]).includes(topic.type);
-}
-
-/** The camera_info that belongs to an image topic: /front/image_raw/compressed -> /front/camera_info. */
-export function siblingCameraInfo(imageTopic: string): string {
-  const base = imageTopic.replace(TRANSPORT, '');
-  return base.slice(0, base.lastIndexOf('/') + 1) + 'camera_info';
 }
 
 function chooseTopic<T extends string>(bag: Bag, name: string | undefined, types: readonly T[], what: string) {
@@ -75,14 +68,17 @@ export function chooseCameraTopics(bag: Bag, names: CameraTopicNames = {}): Came
   return { image, cameraInfo, speed: chooseTopic(bag, names.speed, SPEED_TYPES, 'a speed') };
 }
 
+export interface BagCamera {
+  readonly intrinsics: Intrinsics;
+  readonly distortion: Distortion;
+}
+
 /** camera_info as a pinhole camera of the image as published, and its lens. @throws RangeError naming the field */
-function calibration(info: CameraInfoMessage, rectified: boolean): { intrinsics: Intrinsics; distortion: PlumbBob } {
+function calibration(info: CameraInfoMessage, rectified: boolean): BagCamera {
   const { width, height, roi, distortion_model: model } = info;
-  const d = Array.from(info.d);
-  const lens = rectified || d.every((value) => value === 0) ? [] : d;
-  if (lens.length > 0 && model !== PLUMB_BOB)
-    throw new RangeError(`distortion_model is "${model}"; only ${PLUMB_BOB} is known: record the rectified image`);
-  if (lens.length > 5) throw new RangeError(`d has ${lens.length} numbers, ${PLUMB_BOB} has 5`);
+  // Zeros say that there is none, whatever the model (as to depth_node and image_geometry).
+  const isStraight = rectified || Array.from(info.d).every((value) => value === 0);
+  const distortion = isStraight ? NO_DISTORTION : distortionOf(model, info.d);
   // A rectified image is seen by the new camera matrix P; drivers of rectified cameras may leave P empty.
   const [fx, fy, cx, cy] =
     rectified && info.p[0] !== 0 ? [0, 5, 2, 6].map((i) => info.p[i]) : [0, 4, 2, 5].map((i) => info.k[i]);
@@ -98,7 +94,7 @@ function calibration(info: CameraInfoMessage, rectified: boolean): { intrinsics:
     roi.height || height,
   );
   const binned = [cropped.width / Math.max(1, info.binning_x), cropped.height / Math.max(1, info.binning_y)];
-  return { intrinsics: scaleIntrinsics(cropped, Math.floor(binned[0]), Math.floor(binned[1])), distortion: lens };
+  return { intrinsics: scaleIntrinsics(cropped, Math.floor(binned[0]), Math.floor(binned[1])), distortion };
 }
 
 /**
@@ -111,15 +107,13 @@ export async function readBagCamera(
   { image, cameraInfo }: CameraTopics,
   width: number,
   height: number,
-): Promise<{ intrinsics: Intrinsics; distortion: PlumbBob }> {
+): Promise<BagCamera> {
   const fail = (problem: string) => new FrameSourceError(bag.path, `${cameraInfo}: ${problem}`);
   // All of them say the same: a damaged one is passed over.
   for await (const { cdr } of bag.messages([cameraInfo], { onUnreadable: () => undefined })) {
-    // image_proc publishes image_rect beside the camera_info of the raw image.
-    const rectified = /\/image_rect[^/]*$/.test(image.name.replace(TRANSPORT, ''));
     let camera;
     try {
-      camera = calibration(readMessage(CAMERA_INFO, cdr), rectified);
+      camera = calibration(readMessage(CAMERA_INFO, cdr), isRectifiedTopic(image.name));
     } catch (error) {
       throw fail(describe(error));
     }

@@ -86,8 +86,3 @@ export function scaleCameraInfo(info: CameraInfoMessage, width: number, height: 
   }
   return { ...info, width, height, k, p, binningX: 0, binningY: 0, roi: WHOLE_IMAGE };
 }
-
-/** The topic of the camera_info that belongs to an image topic (its sibling): /front/image_raw -> /front/camera_info. */
-export function siblingCameraInfo(imageTopic: string): string {
-  return imageTopic.slice(0, imageTopic.lastIndexOf('/') + 1) + 'camera_info';
-}

@@ -1,4 +1,5 @@
-import { cameraInfoFault, cameraInfoOfImage, siblingCameraInfo } from './cameraInfo';
+import { siblingCameraInfo } from '../../media/cameraTopics';
+import { cameraInfoFault, cameraInfoOfImage } from './cameraInfo';
 import { readCameraInfo, type CameraInfoMessage } from './messages';
 import { overriddenQos } from './qosOverrides';
 import { qos, rclnodejs, type Reliability, type RosNode } from './rclnodejs';

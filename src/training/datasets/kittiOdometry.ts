@@ -11,6 +11,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { Intrinsics } from '../../geometry/camera';
+import { NO_DISTORTION } from '../../geometry/lens';
 import { compose, fromMatrix4, inverse, type Se3 } from '../../geometry/se3';
 import { FrameSourceError } from '../../media/frame';
 import { listPictures, readPicture } from '../../media/imageFolder';
@@ -82,7 +83,7 @@ export async function openKittiOdometry(sequence: string): Promise<Recording> {
     name: `kitti_odometry_${basename(resolve(sequence))}`,
     sources: posesPath ? [sequence, posesPath] : [sequence],
     variant: `image_${left}`,
-    camera: { intrinsics, distortion: [] },
+    camera: { intrinsics, distortion: NO_DISTORTION },
     baseline: () => baselineBetween(rectified, cameraOf(right)),
   });
 }

@@ -11,6 +11,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import type { Intrinsics } from '../../geometry/camera';
+import { NO_DISTORTION } from '../../geometry/lens';
 import { compose, inverse, type Se3 } from '../../geometry/se3';
 import { FrameSourceError } from '../../media/frame';
 import { listPictures } from '../../media/imageFolder';
@@ -187,7 +188,7 @@ export async function openKittiRaw(drive: string): Promise<Recording> {
       ...[CALIBRATION, VELODYNE, IMU].map((name) => join(folder, name)).filter((file) => existsSync(file)),
     ],
     variant: `image_${left}`,
-    camera: { intrinsics, distortion: [] },
+    camera: { intrinsics, distortion: NO_DISTORTION },
     baseline: () => baselineBetween(rectified, cameraOf(right)),
   });
 }

@@ -13,6 +13,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Intrinsics } from '../../geometry/camera';
+import { NO_DISTORTION } from '../../geometry/lens';
 import { readNpzMatrix, readPfm, type FloatMap } from '../../media/floatMap';
 import { FrameSourceError } from '../../media/frame';
 import { readPicture } from '../../media/imageFolder';
@@ -145,7 +146,7 @@ export async function openMiddlebury(folder: string): Promise<Recording> {
     sources: [folder],
     framesPerSecond: 1,
     frameCount: 1,
-    camera: { intrinsics, distortion: [] },
+    camera: { intrinsics, distortion: NO_DISTORTION },
     baseline: scene.baseline,
     unordered: true,
     async *frames() {

@@ -8,6 +8,7 @@
 import { open, stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { cropIntrinsics, type Intrinsics } from '../../geometry/camera';
+import { NO_DISTORTION } from '../../geometry/lens';
 import { FrameSourceError } from '../../media/frame';
 import type { RecordedFrame, Recording, RecordingLayout, UnreadableFrame } from './recording';
 
@@ -143,7 +144,7 @@ export async function openNyuV2(path: string): Promise<Recording> {
     frameCount: count,
     camera: {
       intrinsics: cropIntrinsics(SENSOR, VALID.left, VALID.top, VALID.width, VALID.height),
-      distortion: [],
+      distortion: NO_DISTORTION,
     },
     unordered: true,
     frames,

@@ -12,6 +12,7 @@ import { mkdir, open, readdir, rename, rm, stat, writeFile, type FileHandle } fr
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { toMatrix4 } from '../../geometry/se3';
+import { meanDifference } from '../../geometry/statistics';
 import { FrameSourceError } from '../../media/frame';
 import {
   NOT_FOLLOWED,
@@ -21,10 +22,10 @@ import {
   PreparedDrive,
   type PreparedIndex,
 } from './prepared';
-import type { RecordedFrame, Recording } from './recording';
+import type { RecordedCamera, RecordedFrame, Recording } from './recording';
 import { DepthResampler } from './resampleDepth';
 import { LabelResampler } from './resampleLabels';
-import { Undistorter } from './undistort';
+import { distortedCamera, foldsInView, Undistorter } from './undistort';
 
 const KEY_BYTES = 1 << 20;
 /** Changes where the same recording becomes other pixels: copies of before are made anew. */
@@ -83,6 +84,16 @@ async function fingerprint(sources: readonly string[]): Promise<string> {
   return hash.digest('hex');
 }
 
+/**
+ * The camera's part of a prepared copy's key. plumb_bob is its coefficients alone, as when it was the only model: its copies hold. But those of a
+ * lens that folds back within the view do not: pixels were read from where it does.
+ */
+function cameraKey(camera: RecordedCamera): unknown[] {
+  const { distortion } = camera;
+  const key = { ...camera, distortion: distortion.model === 'plumb_bob' ? distortion.coefficients : distortion };
+  return foldsInView(camera) ? [key, 'unfolded'] : [key];
+}
+
 /** Grey means of BLUR x BLUR blocks, 0..255. */
 function blurredGrey(frame: Uint8Array, width: number, height: number): Float32Array {
   const columns = Math.floor(width / BLUR);
@@ -95,12 +106,6 @@ function blurredGrey(frame: Uint8Array, width: number, height: number): Float32A
     }
   }
   return grey;
-}
-
-function meanDifference(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += Math.abs(a[i] - b[i]);
-  return sum / a.length;
 }
 
 /** Writes a recording's frames as a prepared drive's files, one frame in memory at a time. */
@@ -125,8 +130,13 @@ class DriveWriter {
     private readonly width: number,
     private readonly height: number,
   ) {
-    const { intrinsics, distortion, usableRows } = recording.camera;
-    this.#undistorter = new Undistorter(intrinsics, distortion, usableRows ?? intrinsics.height, width, height);
+    try {
+      this.#undistorter = new Undistorter(recording.camera, width, height);
+    } catch (error) {
+      const { model, coefficients } = recording.camera.distortion;
+      const calibration = `${model} [${coefficients.join(', ')}]`;
+      throw new FrameSourceError(recording.sources[0], `${calibration}: ${(error as Error).message}; calibrate again`);
+    }
     this.#pixels = new Uint8Array(width * height * 3);
   }
 
@@ -161,9 +171,8 @@ class DriveWriter {
       this.#rightFrames.push(index);
     }
     if (frame.depth) {
-      const { intrinsics, distortion } = recording.camera;
       this.#depth ??= {
-        resampler: new DepthResampler(intrinsics, distortion, this.#undistorter.intrinsics),
+        resampler: new DepthResampler(distortedCamera(recording.camera), this.#undistorter.intrinsics),
         values: new Float32Array(width * height),
       };
       this.#depth.resampler.apply(frame.depth, this.#depth.values);
@@ -171,9 +180,8 @@ class DriveWriter {
       this.#depthFrames.push(index);
     }
     if (frame.labels) {
-      const { intrinsics, distortion } = recording.camera;
       this.#labels ??= {
-        resampler: new LabelResampler(intrinsics, distortion, this.#undistorter.intrinsics),
+        resampler: new LabelResampler(distortedCamera(recording.camera), this.#undistorter.intrinsics),
         values: new Uint8Array(width * height),
       };
       this.#labels.resampler.apply(frame.labels, this.#labels.values);
@@ -258,7 +266,7 @@ export async function prepare(
   const width = options.width ?? DEFAULT_WIDTH;
   const height = options.height ?? HEIGHT_STEP * Math.ceil((width * shownRows) / camera.intrinsics.width / HEIGHT_STEP);
   try {
-    const parts = [PREPARED_FORMAT, PIXELS, await fingerprint(recording.sources), camera, width, height];
+    const parts = [PREPARED_FORMAT, PIXELS, await fingerprint(recording.sources), ...cameraKey(camera), width, height];
     if (variant !== undefined || baseline !== undefined) parts.push(JSON.stringify([variant, baseline]));
     if (labelled) parts.push('labels');
     const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Intrinsics } from '../../geometry/camera';
 import { fromMatrix4, type Se3 } from '../../geometry/se3';
+import { upperMedian } from '../../geometry/statistics';
 import { CorruptFrameError } from './corruptFrame';
 import { splitAt, type FrameChannel, type FrameSequence } from './dataset';
 
@@ -124,7 +125,7 @@ const GAP = 3;
 /** Motion scores with NOT_FOLLOWED before gaps in time and where a clock went back, so that no triplet spans one. */
 function markGaps(motion: Float32Array, stamps: Float64Array): Float32Array {
   const intervals = stamps.subarray(1).map((stamp, i) => stamp - stamps[i]);
-  const median = intervals.slice().sort()[intervals.length >> 1];
+  const median = upperMedian(intervals);
   return motion.map((score, i) =>
     i < intervals.length && !(intervals[i] > 0 && intervals[i] <= GAP * median) ? NOT_FOLLOWED : score,
   );

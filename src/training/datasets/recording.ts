@@ -2,15 +2,15 @@
  * A recording in its own layout (KITTI, TUM, 7-Scenes, a bag, a video ...), read once from start to end by `prepare`, which writes the
  * store the trainer reads. One file per layout beside this one, each listed in openRecording.ts.
  */
-import type { Intrinsics, PlumbBob } from '../../geometry/camera';
+import type { Intrinsics } from '../../geometry/camera';
+import type { Distortion } from '../../geometry/lens';
 import type { Se3 } from '../../geometry/se3';
 import type { FrameSourceError } from '../../media/frame';
 
 /** The camera as it recorded: lens distortion and all. Sizes in pixels. */
 export interface RecordedCamera {
   readonly intrinsics: Intrinsics;
-  /** OpenCV's plumb_bob k1 k2 p1 p2 k3; empty where the images are rectified. */
-  readonly distortion: PlumbBob;
+  readonly distortion: Distortion;
   /** Rows from the top that show the world and not the own hood; all where undefined. */
   readonly usableRows?: number;
 }

@@ -1,5 +1,6 @@
 /** Depth maps brought to the view of the undistorted, cropped, shrunk frames without making up values between near and far. */
-import { scaleIntrinsics, undistortionMap, type Intrinsics, type PlumbBob } from '../../geometry/camera';
+import { scaleIntrinsics, type Intrinsics } from '../../geometry/camera';
+import { sourceMap, type DistortedCamera } from '../../geometry/lens';
 
 /**
  * Every pixel of the view takes ONE of the measurements it covers: their lower median. A mean would put points into the air between an
@@ -13,12 +14,13 @@ export class DepthResampler {
   readonly #sourceLength: number;
   readonly #covered: Float32Array;
 
-  /** @param camera as it recorded  @param view the undistorted frames that come out, see Undistorter.intrinsics */
-  constructor(camera: Intrinsics, distortion: PlumbBob, view: Intrinsics) {
+  /** @param distorted the camera as it recorded  @param view the undistorted frames that come out, see Undistorter.intrinsics */
+  constructor(distorted: DistortedCamera, view: Intrinsics) {
+    const { camera } = distorted;
     const { width, height } = view;
     // At least one sample per source pixel along each axis, so that no measurement is overlooked.
     const samples = Math.max(1, Math.ceil(Math.max(camera.fx / view.fx, camera.fy / view.fy)));
-    const fine = undistortionMap(camera, distortion, scaleIntrinsics(view, width * samples, height * samples));
+    const fine = sourceMap(distorted, scaleIntrinsics(view, width * samples, height * samples));
     this.#sourceLength = camera.width * camera.height;
     this.#first = new Uint32Array(width * height + 1);
     const sources: number[] = [];

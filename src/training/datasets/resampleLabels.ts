@@ -1,5 +1,6 @@
 /** Label images brought to the view of the undistorted, cropped, shrunk frames. */
-import { undistortionMap, type Intrinsics, type PlumbBob } from '../../geometry/camera';
+import type { Intrinsics } from '../../geometry/camera';
+import { sourceMap, type DistortedCamera } from '../../geometry/lens';
 import { UNLABELLED } from '../../media/labelImage';
 
 /** Every pixel of the view takes the class of the source pixel nearest to its centre: classes have no mean. */
@@ -8,9 +9,10 @@ export class LabelResampler {
   readonly #source: Int32Array;
   readonly #sourceLength: number;
 
-  /** @param camera as it recorded  @param view the undistorted frames that come out, see Undistorter.intrinsics */
-  constructor(camera: Intrinsics, distortion: PlumbBob, view: Intrinsics) {
-    const map = undistortionMap(camera, distortion, view);
+  /** @param distorted the camera as it recorded  @param view the undistorted frames that come out, see Undistorter.intrinsics */
+  constructor(distorted: DistortedCamera, view: Intrinsics) {
+    const { camera } = distorted;
+    const map = sourceMap(distorted, view);
     this.#sourceLength = camera.width * camera.height;
     this.#source = Int32Array.from({ length: view.width * view.height }, (_, pixel) => {
       const [x, y] = [Math.round(map[2 * pixel]), Math.round(map[2 * pixel + 1])];

@@ -1,6 +1,7 @@
 /** A ROS 2 bag as a recording: one camera's images, its calibration out of the bag, and the vehicle's speed and the camera's pose where it holds them. */
 import { basename, extname } from 'node:path';
 import { compose, type Se3 } from '../../geometry/se3';
+import { upperMedian } from '../../geometry/statistics';
 import { BagDamageError, isBag, openBag, type Bag, type BagMessage } from '../../media/bag/bag';
 import { describe } from '../../media/bag/bagFile';
 import { chooseCameraTopics, readBagCamera, type CameraTopicNames, type CameraTopics } from '../../media/bag/bagCamera';
@@ -135,8 +136,8 @@ async function frameRate(bag: Bag, topics: CameraTopics): Promise<number> {
     if (stamps.length === RATE_FRAMES) break;
   }
   const steps = stamps.slice(1).map((stamp, i) => stamp - stamps[i]);
-  const median = steps.sort((a, b) => a - b)[steps.length >> 1];
-  if (median > 0) return 1 / median;
+  const step = upperMedian(steps);
+  if (step > 0) return 1 / step;
   const problem = `the first ${stamps.length} images on ${topics.image.name} have no growing stamps`;
   throw new FrameSourceError(bag.path, `${problem}: a recording needs at least two`);
 }

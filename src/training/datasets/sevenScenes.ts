@@ -8,6 +8,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Intrinsics } from '../../geometry/camera';
+import { NO_DISTORTION } from '../../geometry/lens';
 import { fromMatrix4 } from '../../geometry/se3';
 import { readDepthImage } from '../../media/depthImage';
 import { FrameSourceError } from '../../media/frame';
@@ -49,7 +50,7 @@ export async function openSevenScenes(folder: string): Promise<Recording> {
     name: `${basename(dirname(absolute))}_${basename(absolute)}`,
     sources: [folder],
     framesPerSecond: FRAMES_PER_SECOND,
-    camera: { intrinsics: CAMERA, distortion: [] },
+    camera: { intrinsics: CAMERA, distortion: NO_DISTORTION },
   });
 }
 

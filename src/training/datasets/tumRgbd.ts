@@ -6,7 +6,6 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import type { PlumbBob } from '../../geometry/camera';
 import { rotationFromQuaternion } from '../../geometry/se3';
 import { readCameraFile } from '../../media/cameraFile';
 import { readDepthImage } from '../../media/depthImage';
@@ -21,20 +20,21 @@ const MAX_DIFFERENCE = 0.02;
 const SIZE = { width: 640, height: 480 };
 
 /** The page's colour cameras: fx, fy, cx, cy and plumb_bob. */
-const CAMERAS: readonly { name: RegExp; k: readonly [number, number, number, number]; distortion: PlumbBob }[] = [
-  {
-    name: /freiburg1|fr1/,
-    k: [517.3, 516.5, 318.6, 255.3],
-    distortion: [0.2624, -0.9531, -0.0054, 0.0026, 1.1633],
-  },
-  {
-    name: /freiburg2|fr2/,
-    k: [520.9, 521.0, 325.1, 249.7],
-    distortion: [0.2312, -0.7849, -0.0033, -0.0001, 0.9172],
-  },
-  // The images of the third camera are undistorted already.
-  { name: /freiburg3|fr3/, k: [535.4, 539.2, 320.1, 247.6], distortion: [] },
-];
+const CAMERAS: readonly { name: RegExp; k: readonly [number, number, number, number]; plumbBob: readonly number[] }[] =
+  [
+    {
+      name: /freiburg1|fr1/,
+      k: [517.3, 516.5, 318.6, 255.3],
+      plumbBob: [0.2624, -0.9531, -0.0054, 0.0026, 1.1633],
+    },
+    {
+      name: /freiburg2|fr2/,
+      k: [520.9, 521.0, 325.1, 249.7],
+      plumbBob: [0.2312, -0.7849, -0.0033, -0.0001, 0.9172],
+    },
+    // The images of the third camera are undistorted already.
+    { name: /freiburg3|fr3/, k: [535.4, 539.2, 320.1, 247.6], plumbBob: [] },
+  ];
 
 interface Stamped {
   readonly stamp: number;
@@ -92,7 +92,7 @@ async function cameraOf(folder: string): Promise<RecordedCamera> {
     throw new FrameSourceError(folder, `its name has none of ${names}, which tell the camera; put a calib.yaml in it`);
   }
   const [fx, fy, cx, cy] = known.k;
-  return { intrinsics: { ...SIZE, fx, fy, cx, cy }, distortion: known.distortion };
+  return { intrinsics: { ...SIZE, fx, fy, cx, cy }, distortion: { model: 'plumb_bob', coefficients: known.plumbBob } };
 }
 
 /** @param folder such as rgbd_dataset_freiburg1_desk */

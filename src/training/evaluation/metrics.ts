@@ -1,4 +1,5 @@
 /** Depth metrics of Eigen's protocol as Garg and SfMLearner use it, for maps of unknown scale or in metres. */
+import { median } from '../../geometry/statistics';
 
 export const DEPTH_SCALINGS = ['median', 'affine', 'none'] as const;
 export type DepthScaling = (typeof DEPTH_SCALINGS)[number];
@@ -48,14 +49,6 @@ export interface ImageErrors extends DepthErrors {
 }
 
 const ERROR_NAMES = ['abs_diff', 'abs_rel', 'sq_rel', 'rms', 'log_rms', 'a1', 'a2', 'a3'] as const;
-
-/** Median as numpy takes it: the mean of the two middle values of an even count. */
-export function median(values: ArrayLike<number>): number {
-  if (values.length === 0) throw new RangeError('the median of no values is not defined');
-  const sorted = Float64Array.from(values).sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
 
 /** Rows [top, bottom) and columns [left, right) that are counted. */
 export function countedArea(

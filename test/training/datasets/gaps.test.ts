@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NO_DISTORTION } from '../../../src/geometry/lens';
 import { DriveBatches } from '../../../src/training/batches/drives';
 import { prepare } from '../../../src/training/datasets/prepare';
 import type { Recording } from '../../../src/training/datasets/recording';
@@ -19,7 +20,7 @@ function recordingAt(name: string, stamps: readonly number[]): Recording {
     sources: [__filename],
     variant: name,
     framesPerSecond: 10,
-    camera: { intrinsics: { width, height, fx: 40, fy: 40, cx: 24, cy: 16 }, distortion: [] },
+    camera: { intrinsics: { width, height, fx: 40, fy: 40, cx: 24, cy: 16 }, distortion: NO_DISTORTION },
     async *frames() {
       for (const [i, stamp] of stamps.entries())
         yield { stamp, image: Uint8Array.from({ length: 3 * width * height }, (_, k) => (k * 7 + 40 * i) % 256) };

@@ -1,11 +1,14 @@
 import { scaleIntrinsics } from '../../../src/geometry/camera';
+import { NO_DISTORTION } from '../../../src/geometry/lens';
 import { DepthResampler } from '../../../src/training/datasets/resampleDepth';
+import { cameraWithLens, plumbBob } from '../../support/lensPoints';
 
 const CAMERA = { width: 6, height: 4, fx: 6, fy: 6, cx: 2.5, cy: 1.5 };
 
 function resample(depth: number[], width: number, height: number): number[] {
   const into = new Float32Array(width * height).fill(-1);
-  new DepthResampler(CAMERA, [], scaleIntrinsics(CAMERA, width, height)).apply(Float32Array.from(depth), into);
+  const camera = cameraWithLens(CAMERA, NO_DISTORTION);
+  new DepthResampler(camera, scaleIntrinsics(CAMERA, width, height)).apply(Float32Array.from(depth), into);
   return [...into];
 }
 
@@ -35,8 +38,10 @@ test('depth moves with the lens distortion it was recorded under', () => {
   // Barrel distortion, k1 = -0.2: the ideal point (0.4, 0) lies at 0.4 (1 - 0.2 * 0.16) = 0.3872, column 54.7, not 55.5.
   depth[23 * 64 + 55] = 7;
   const into = new Float32Array(64 * 48);
-  new DepthResampler(camera, [-0.2], camera).apply(depth, into);
+  new DepthResampler(cameraWithLens(camera, plumbBob(-0.2)), camera).apply(depth, into);
   const found = Array.from(into).flatMap((z, i) => (z > 0 ? [i % 64] : []));
   expect(found).toEqual([56]);
-  expect(() => new DepthResampler(camera, [], camera).apply(new Float32Array(3), into)).toThrow(/3 values/);
+  expect(() =>
+    new DepthResampler(cameraWithLens(camera, NO_DISTORTION), camera).apply(new Float32Array(3), into),
+  ).toThrow(/3 values/);
 });

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NO_DISTORTION } from '../../../src/geometry/lens';
 import { openRecording } from '../../../src/training/datasets/openRecording';
 import { prepare } from '../../../src/training/datasets/prepare';
 import { openRosBag, rosBagLayout, splitBagPath } from '../../../src/training/datasets/rosBag';
@@ -34,7 +35,7 @@ test.each(['mcap', 'mcap_zstd', 'sqlite3', 'sqlite3_message_zstd', 'chunks_lz4.m
       expect(recording.frameCount).toBe(4);
       expect(recording.camera).toEqual({
         intrinsics: { width: 16, height: 12, fx: 14, fy: 13, cx: 7.25, cy: 5.75 },
-        distortion: [-0.25, 0.04, 0.001, -0.002, 0.01],
+        distortion: { model: 'plumb_bob', coefficients: [-0.25, 0.04, 0.001, -0.002, 0.01] },
       });
       expect(read.length).toBe(4);
       read.forEach(({ stamp, image, speed }, i) => {
@@ -161,15 +162,23 @@ describe('the camera', () => {
   test('lens: none where all of d is 0', async () => {
     expect(await open({})).toEqual({
       intrinsics: { width: 32, height: 24, fx: 30, fy: 28, cx: 15, cy: 11 },
-      distortion: [],
+      distortion: NO_DISTORTION,
     });
+  });
+
+  test.each([
+    ['equidistant', [0.1, 0, 0, 0.02]],
+    ['rational_polynomial', [0.1, 0, 0, 0, 0, 0.2, 0, 0.1]],
+  ])('%s has its own coefficients', async (model, d) => {
+    expect((await open({ distortion_model: model, d })).distortion).toEqual({ model, coefficients: d });
+    expect((await open({ distortion_model: model, d: d.map(() => 0) })).distortion).toEqual(NO_DISTORTION);
   });
 
   test('a rectified image is seen by P and has no lens', async () => {
     const camera = await open({ d: [0.1, 0, 0, 0, 0] }, undefined, '/cam/image_rect_color');
     expect(camera).toEqual({
       intrinsics: { width: 32, height: 24, fx: 29, fy: 27, cx: 15.5, cy: 11.5 },
-      distortion: [],
+      distortion: NO_DISTORTION,
     });
   });
 
@@ -184,11 +193,12 @@ describe('the camera', () => {
 
   const bad: [string, object, RegExp][] = [
     [
-      'fisheye',
-      { distortion_model: 'equidistant', d: [0.1, 0, 0, 0] },
-      /distortion_model is "equidistant"; only plumb_bob/,
+      'an unknown lens',
+      { distortion_model: 'kannala', d: [0.1, 0, 0, 0] },
+      /distortion_model is "kannala" with 4 coefficients; known are plumb_bob, rational_polynomial, equidistant/,
     ],
-    ['eight coefficients', { d: [0.1, 0, 0, 0, 0, 1, 1, 1] }, /d has 8 numbers/],
+    ['eight coefficients', { d: [0.1, 0, 0, 0, 0, 1, 1, 1] }, /d has 8 coefficients; plumb_bob has 5/],
+    ['a lens that is no number', { d: [0.1, 0, NaN, 0, 0] }, /d\[2\] is NaN/],
     ['not calibrated', { k: [0, 0, 0, 0, 0, 0, 0, 0, 0] }, /fx, fy are 0, 0: the camera is not calibrated/],
     ['another shape', { width: 64, height: 24 }, /is of a 64x24 image, \/cam\/image_raw is 32x24/],
   ];

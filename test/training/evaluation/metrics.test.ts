@@ -1,10 +1,4 @@
-import {
-  countedArea,
-  DepthMetrics,
-  depthErrors,
-  median,
-  type DepthProtocol,
-} from '../../../src/training/evaluation/metrics';
+import { countedArea, DepthMetrics, depthErrors, type DepthProtocol } from '../../../src/training/evaluation/metrics';
 
 const WHOLE: DepthProtocol = { minDepth: 1e-3, maxDepth: 80, crop: 'none' };
 
@@ -72,12 +66,6 @@ test('a prediction that is no depth is refused with its place', () => {
     /NaN at column 1, row 0/,
   );
   expect(() => depthErrors(Float32Array.of(1), Float32Array.of(1, 2), 1, 2, WHOLE)).toThrow(/prediction has 1 values/);
-});
-
-test('the median of an even count is the mean of the middle two', () => {
-  expect(median([4, 1, 3, 2])).toBe(2.5);
-  expect(median([10, 9, 2])).toBe(9);
-  expect(() => median([])).toThrow(RangeError);
 });
 
 test('scale and shift of disparity are fitted: truth 2, 4, 8 m, disparities 11, 6, 4 and 10, 6, 5', () => {

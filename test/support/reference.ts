@@ -1,4 +1,4 @@
-/** What an exported model computes, computed by tfjs: the referee of the ONNX export and the evaluator's inference. */
+/** What an exported model computes, computed by tfjs: the referee of the ONNX export. */
 import * as tf from '@tensorflow/tfjs-node-gpu';
 import {
   ALIGNMENT_SHRINK,
@@ -6,11 +6,11 @@ import {
   alignPose,
   blockMeans,
   type PinholeParameters,
-} from '../geometry/alignment';
+} from '../../src/geometry/alignment';
+import { confidence } from '../../src/model/confidence';
+import { fuse } from '../../src/model/fusion';
+import { poseFeatureIndex, type DepthNetwork } from '../../src/model/network';
 import { antialiasResize, type RgbImage } from './antialiasResize';
-import { confidence } from './confidence';
-import { fuse } from './fusion';
-import { poseFeatureIndex, type DepthNetwork } from './network';
 
 export type { RgbImage } from './antialiasResize';
 
