@@ -112,8 +112,11 @@ async function main(): Promise<void> {
           ),
         )
       : images$.pipe(map((message) => stream.take(message)));
-  triplets$.subscribe((triplet) => {
-    if (triplet) worker.offer(triplet);
+  triplets$.subscribe({
+    next: (triplet) => {
+      if (triplet) worker.offer(triplet);
+    },
+    error: fail, // nothing would be learned any more
   });
   const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {
     node.createService(type, name, (request: { data: boolean }) => {
@@ -154,8 +157,11 @@ function publishStatus(node: RosNode, hardwareId: string, { worker, stream, hand
   onEnd(() => clearInterval(timer));
 }
 
-main().catch((error: Error) => {
+/** Nothing can go on: says why and ends with code 1. */
+function fail(error: Error): void {
   if (isEnding()) return;
   process.stderr.write(`adaptation_node: ${error.message}\n`);
   void end(1);
-});
+}
+
+main().catch(fail);
