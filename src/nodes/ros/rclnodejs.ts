@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isSectionOf } from './parameterSections';
 import { BEST_EFFORT, KEEP_LAST, RELIABLE, TRANSIENT_LOCAL, VOLATILE } from './qosPolicies';
+import { ThrottledLog, warnIgnored } from './throttledLog';
 
 export type Reliability = 'reliable' | 'best_effort';
 
@@ -155,7 +156,7 @@ interface Destroyable {
 }
 
 /** What of rclnodejs's nodes is not for users of them. */
-interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger'> {
+interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 'resolveTopicName'> {
   readonly context: { readonly handle: object };
   readonly _publishers: readonly Destroyable[];
   readonly _subscriptions: readonly Destroyable[];
@@ -164,6 +165,7 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger'> {
   destroySubscription(subscription: Destroyable): void;
   destroyService(service: Destroyable): void;
   createService(...given: unknown[]): object;
+  createSubscription(...given: unknown[]): Destroyable;
   setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string };
 }
 
@@ -174,11 +176,13 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger'> {
  * the bare name only, while launch files write `/namespace/name` for a Node with a name: their parameters would be ignored without a word. A bare name
  * (config/camera.yaml) counts in every namespace.
  *
- * A request that a service cannot deal with (`ros2 param describe` of a parameter there is not) is an error in the log; with rclnodejs it ends the process.
+ * A request that a service cannot deal with (`ros2 param describe` of a parameter there is not), and a message that a subscription cannot deal with (a /clock
+ * before 1970), are lines in the log; with rclnodejs they end the process.
  */
 export function robust<Node extends RosNode>(Base: new (name: string) => Node): new (name: string) => Node {
   class RobustNode extends (Base as unknown as new (name: string) => NodeInside) {
     readonly #faults: ((parameter: RosParameter) => string | undefined)[] = [];
+    readonly #log = new ThrottledLog(this.getLogger());
 
     /** rclnodejs calls this in its constructor. */
     protected _getNativeParameterOverrides(): Overrides {
@@ -205,6 +209,24 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
         };
       };
       return super.createService(...given.map((one) => (typeof one === 'function' ? guard(one) : one)));
+    }
+
+    /** rclnodejs calls this for /clock, in its constructor or when use_sim_time is set. */
+    override createSubscription(...given: unknown[]): Destroyable {
+      const guard = (callback: CallableFunction) => {
+        const guarded = (...parts: unknown[]): void => {
+          try {
+            callback(...parts);
+          } catch (error) {
+            warnIgnored(this.#log, this.resolveTopicName(given[1] as string), error as Error);
+          }
+        };
+        return Object.defineProperty(guarded, 'length', { value: callback.length }); // says whether it wants MessageInfo
+      };
+      const isCallback = (one: unknown, at: number): boolean => at > 1 && typeof one === 'function'; // first the type, which may be a class
+      return super.createSubscription(
+        ...given.map((one, at) => (isCallback(one, at) ? guard(one as CallableFunction) : one)),
+      );
     }
 
     checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void {
