@@ -84,6 +84,8 @@ export interface RosNode {
   declareParameter(parameter: object, descriptor: object): RosParameter;
   getParameter(name: string): RosParameter;
   hasParameter(name: string): boolean;
+  /** Gives a declared parameter, read-only or not, the node's own value; one that was given from outside at the start stays. */
+  setOwnValue(parameter: object): void;
   /** Has every change of a parameter that comes from outside checked first: the text says why it is refused. */
   checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void;
   /** Remembers what the node has; the answer destroys every publisher, subscription and service made since. */
@@ -166,7 +168,9 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 
   destroyService(service: Destroyable): void;
   createService(...given: unknown[]): object;
   createSubscription(...given: unknown[]): Destroyable;
+  readonly _parameterOverrides: Overrides;
   setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string };
+  _setParametersAtomically(parameters: readonly RosParameter[], declaring: boolean): unknown;
 }
 
 /**
@@ -231,6 +235,11 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
 
     checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void {
       this.#faults.push(faultOf);
+    }
+
+    setOwnValue(parameter: object): void {
+      const { name } = parameter as RosParameter;
+      if (!this._parameterOverrides.has(name)) this._setParametersAtomically([parameter as RosParameter], true);
     }
 
     override setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string } {
