@@ -53,6 +53,9 @@ export interface Endpoint {
   readonly qos_profile: Qos;
 }
 
+/** The text says why a change is refused; `after` gives the value that a parameter would have with it, and with those that come together with it. */
+export type ParameterCheck = (parameter: RosParameter, after: (name: string) => unknown) => string | undefined;
+
 export interface RosNode {
   name(): string;
   namespace(): string;
@@ -86,8 +89,8 @@ export interface RosNode {
   hasParameter(name: string): boolean;
   /** Gives a declared parameter, read-only or not, the node's own value; one that was given from outside at the start stays. */
   setOwnValue(parameter: object): void;
-  /** Has every change of a parameter that comes from outside checked first: the text says why it is refused. */
-  checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void;
+  /** Has every change of a parameter that comes from outside checked first. */
+  checkParameters(faultOf: ParameterCheck): void;
   /** Remembers what the node has; the answer destroys every publisher, subscription and service made since. */
   remember(): () => void;
   addOnSetParametersCallback(callback: (parameters: RosParameter[]) => { successful: boolean; reason: string }): void;
@@ -158,7 +161,7 @@ interface Destroyable {
 }
 
 /** What of rclnodejs's nodes is not for users of them. */
-interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 'resolveTopicName'> {
+interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 'getParameter' | 'resolveTopicName'> {
   readonly context: { readonly handle: object };
   readonly _publishers: readonly Destroyable[];
   readonly _subscriptions: readonly Destroyable[];
@@ -185,7 +188,7 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 
  */
 export function robust<Node extends RosNode>(Base: new (name: string) => Node): new (name: string) => Node {
   class RobustNode extends (Base as unknown as new (name: string) => NodeInside) {
-    readonly #faults: ((parameter: RosParameter) => string | undefined)[] = [];
+    readonly #faults: ParameterCheck[] = [];
     readonly #log = new ThrottledLog(this.getLogger());
 
     /** rclnodejs calls this in its constructor. */
@@ -233,7 +236,7 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
       );
     }
 
-    checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void {
+    checkParameters(faultOf: ParameterCheck): void {
       this.#faults.push(faultOf);
     }
 
@@ -243,9 +246,11 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
     }
 
     override setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string } {
+      const after = (wanted: string): unknown =>
+        (parameters.find(({ name }) => name === wanted) ?? this.getParameter(wanted)).value;
       for (const parameter of parameters) {
         for (const faultOf of this.#faults) {
-          const reason = faultOf(parameter);
+          const reason = faultOf(parameter, after);
           if (reason) return { successful: false, reason };
         }
       }
