@@ -18,6 +18,8 @@ export interface DepthPicture {
   readonly hasCameraInfo: boolean;
   readonly subscriptions: readonly OwnEnd[];
   readonly publications: readonly OwnEnd[];
+  /** What is subscribed to for images: by image_transport another topic than the one that is remapped. */
+  readonly imageTopic: string;
   /** Publishers of images the node is matched with; undefined while it is not active and waits for none. */
   readonly imagePublishers: number | undefined;
 }
@@ -59,13 +61,13 @@ export class DepthDiagnostics {
   }
 
   #configured(nowMs: number, state: string, picture: DepthPicture, topicFaults: string[]): DiagnosticStatus[] {
-    const { network, navigator, statistics, updates, hasCameraInfo, imagePublishers } = picture;
+    const { network, navigator, statistics, updates, hasCameraInfo, imageTopic, imagePublishers } = picture;
     const navigation = navigator.status();
     const model = { ...network.model, provider: network.executionProvider };
     const inference = statistics.status(nowMs, this.#identity, model);
     const { framesIn, rejected, black, lastImageMs, isRectified } = statistics;
     const camera = this.#health.look(nowMs, {
-      imageTopic: this.#imageTopic,
+      imageTopic,
       publishers: imagePublishers ?? 0,
       ...{ lastImageMs, framesIn, rejected, black, hasCameraInfo, topicFaults },
     });
@@ -76,7 +78,7 @@ export class DepthDiagnostics {
       active ? inference : { ...inference, ...waits },
       updates.status(network, this.#imageTopic),
       this.#status('Camera', level, message, {
-        image_topic: this.#imageTopic,
+        image_topic: imageTopic,
         publishers: `${imagePublishers ?? 0}`,
         black: `${black}`,
         rejected: `${rejected}`,
