@@ -91,7 +91,7 @@ export interface RosNode {
   setOwnValue(parameter: object): void;
   /** Has every change of a parameter that comes from outside checked first. */
   checkParameters(faultOf: ParameterCheck): void;
-  /** Remembers what the node has; the answer destroys every publisher, subscription and service made since. */
+  /** Remembers what the node has; the answer destroys every publisher, subscription and service that it made since. */
   remember(): () => void;
   addOnSetParametersCallback(callback: (parameters: RosParameter[]) => { successful: boolean; reason: string }): void;
 }
@@ -172,6 +172,7 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 
   createService(...given: unknown[]): object;
   createSubscription(...given: unknown[]): Destroyable;
   readonly _parameterOverrides: Overrides;
+  readonly _timeSource: { readonly _clockSubscription: Destroyable | undefined };
   setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string };
   _setParametersAtomically(parameters: readonly RosParameter[], declaring: boolean): unknown;
 }
@@ -259,7 +260,9 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
 
     remember(): () => void {
       const before = new Set([...this._publishers, ...this._subscriptions, ...this._services]);
-      const since = (entities: readonly Destroyable[]): Destroyable[] => entities.filter((one) => !before.has(one));
+      // rclnodejs subscribes to /clock when use_sim_time is set, whenever that is, and would not miss it: its time would stand still.
+      const isOurs = (one: Destroyable): boolean => !before.has(one) && one !== this._timeSource._clockSubscription;
+      const since = (entities: readonly Destroyable[]): Destroyable[] => entities.filter(isOurs);
       return () => {
         for (const one of since(this._publishers)) this.destroyPublisher(one);
         for (const one of since(this._subscriptions)) this.destroySubscription(one);
