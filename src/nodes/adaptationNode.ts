@@ -20,6 +20,7 @@ import { ParameterError } from './ros/parameters';
 import { overriddenQos } from './ros/qosOverrides';
 import { createNode, fullName, latchedQos, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
+import { TopicWatch, type OwnEnd } from './ros/topicFaults';
 import { StreamHealth } from './streamHealth';
 import { TripletStream } from './tripletStream';
 import { subscribeSpeed } from './vehicleSpeed';
@@ -90,6 +91,7 @@ async function main(): Promise<void> {
   const subscription = node.createSubscription(type, topic, { qos: imageQos, isRaw: true }, (message) =>
     images$.next(message),
   );
+  const cameraInfo = subscribeCameraInfo(node, imageReliability, imageTopic, log);
   const { width, height } = factory.description;
   const stream = new TripletStream({
     width,
@@ -97,7 +99,7 @@ async function main(): Promise<void> {
     imageRows: parameters.imageRows,
     imageTopic: subscription.topic,
     log,
-    cameraInfo: subscribeCameraInfo(node, imageReliability, imageTopic, log).latest,
+    cameraInfo: cameraInfo.latest,
     rectify: parameters.rectify,
     rectified: parameters.rectified,
     speedAt: (stamp) => speed.at(stamp),
@@ -129,7 +131,10 @@ async function main(): Promise<void> {
   answer('~/reset', 'std_srvs/srv/Trigger', () => ({ kind: 'reset' }));
   answer('~/save', 'std_srvs/srv/Trigger', () => ({ kind: 'save' }));
   node.spin();
-  publishStatus(node, subscription.topic, { worker, stream, handOver });
+  const topics = new TopicWatch(node, log);
+  const images: OwnEnd = { topic: subscription.topic, type, qos: imageQos, what: 'images' };
+  const topicFaults = (): string[] => topics.look([images, cameraInfo.end, ...speed.subscriptions]);
+  publishStatus(node, subscription.topic, { worker, stream, handOver, topicFaults });
   logger.info(`learns from ${subscription.topic} for ${parameters.depthNode}; state in ${folder}`);
 }
 
@@ -137,16 +142,20 @@ interface Parts {
   readonly worker: AdaptationWorker;
   readonly stream: TripletStream;
   readonly handOver: ModelHandOver;
+  /** Looks why topics of this node stay empty. */
+  readonly topicFaults: () => readonly string[];
 }
 
-function publishStatus(node: RosNode, hardwareId: string, { worker, stream, handOver }: Parts): void {
+function publishStatus(node: RosNode, hardwareId: string, { worker, stream, handOver, ...look }: Parts): void {
   const statuses = node.createPublisher('depthgrad/msg/AdaptationStatus', '~/status', { qos: latchedQos() });
   const diagnostics = node.createPublisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics');
   const cdr = new CdrWriter();
   const health = new StreamHealth();
   const publish = (): void => {
     const streamFault = health.look(stream);
-    const picture: AdaptationPicture = { thread: worker.status, fault: worker.fault, stream, streamFault, handOver };
+    const { status: thread, fault } = worker;
+    const topicFaults = look.topicFaults();
+    const picture: AdaptationPicture = { thread, fault, stream, streamFault, topicFaults, handOver };
     const stamp = node.now().toMsg();
     statuses.publish(writeAdaptationStatus(cdr.start(), stamp, picture).take());
     const header = { stamp, frameId: '' };
