@@ -6,6 +6,15 @@ import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:
 import { describeModel, type ModelDescription, type ModelFile } from './modelFile';
 import { weightsBetween, withWeights } from './modelWeights';
 
+/** The last there can be: receivers answer with it as it is, and the one after it must still be a number that doubles tell from its neighbours. */
+export const LAST_VERSION = Number.MAX_SAFE_INTEGER - 1;
+
+/** Throws ModelUpdateError where no answer could name it, or no update could follow it. */
+export function checkVersion(version: number | bigint): void {
+  if (version > LAST_VERSION)
+    throw new ModelUpdateError(`version ${version} is above ${LAST_VERSION}, the last there can be`);
+}
+
 /** whole: the ONNX file. weights: what `weightsBetween` gives. held: no bytes, a model that the receiver still has. */
 export type UpdateKind = 'whole' | 'weights' | 'held';
 
@@ -104,6 +113,7 @@ export function checkAnnouncement(update: ModelUpdate, rules: UpdateRules): void
     if (!/^[0-9a-f]{64}$/.test(value)) throw new ModelUpdateError(`${field} is not 64 hexadecimal digits`);
   }
   if (rules.publicKey) checkSignature(update, rules.publicKey);
+  checkVersion(version);
   if (version <= rules.lastVersion) {
     throw new ModelUpdateError(`version ${version} is not newer than ${rules.lastVersion}, which was taken before`);
   }

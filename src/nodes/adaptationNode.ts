@@ -20,6 +20,7 @@ import { ParameterError } from './ros/parameters';
 import { overriddenQos } from './ros/qosOverrides';
 import { createNode, fullName, latchedQos, qos, rclnodejs, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog } from './ros/throttledLog';
+import { TopicWatch, type OwnEnd } from './ros/topicFaults';
 import { StreamHealth } from './streamHealth';
 import { TripletStream } from './tripletStream';
 import { subscribeSpeed } from './speedSubscription';
@@ -90,6 +91,7 @@ async function main(): Promise<void> {
   const subscription = node.createSubscription(type, topic, { qos: imageQos, isRaw: true }, (message) =>
     images$.next(message),
   );
+  const cameraInfo = subscribeCameraInfo(node, imageReliability, imageTopic, log);
   const { width, height } = factory.description;
   const stream = new TripletStream({
     width,
@@ -97,7 +99,7 @@ async function main(): Promise<void> {
     imageRows: parameters.imageRows,
     imageTopic: subscription.topic,
     log,
-    cameraInfo: subscribeCameraInfo(node, imageReliability, imageTopic, log).latest,
+    cameraInfo: cameraInfo.latest,
     rectify: parameters.rectify,
     rectified: parameters.rectified,
     speedAt: (stamp) => speed.at(stamp),
@@ -112,8 +114,11 @@ async function main(): Promise<void> {
           ),
         )
       : images$.pipe(map((message) => stream.take(message)));
-  triplets$.subscribe((triplet) => {
-    if (triplet) worker.offer(triplet);
+  triplets$.subscribe({
+    next: (triplet) => {
+      if (triplet) worker.offer(triplet);
+    },
+    error: fail, // nothing would be learned any more
   });
   const answer = (name: string, type: string, control: (request: { data: boolean }) => Control): void => {
     node.createService(type, name, (request: { data: boolean }) => {
@@ -126,7 +131,10 @@ async function main(): Promise<void> {
   answer('~/reset', 'std_srvs/srv/Trigger', () => ({ kind: 'reset' }));
   answer('~/save', 'std_srvs/srv/Trigger', () => ({ kind: 'save' }));
   node.spin();
-  publishStatus(node, subscription.topic, { worker, stream, handOver });
+  const topics = new TopicWatch(node, log);
+  const images: OwnEnd = { topic: subscription.topic, type, qos: imageQos, what: 'images' };
+  const topicFaults = (): string[] => topics.look([images, cameraInfo.end, ...speed.subscriptions]);
+  publishStatus(node, subscription.topic, { worker, stream, handOver, topicFaults });
   logger.info(`learns from ${subscription.topic} for ${parameters.depthNode}; state in ${folder}`);
 }
 
@@ -134,16 +142,20 @@ interface Parts {
   readonly worker: AdaptationWorker;
   readonly stream: TripletStream;
   readonly handOver: ModelHandOver;
+  /** Looks why topics of this node stay empty. */
+  readonly topicFaults: () => readonly string[];
 }
 
-function publishStatus(node: RosNode, hardwareId: string, { worker, stream, handOver }: Parts): void {
+function publishStatus(node: RosNode, hardwareId: string, { worker, stream, handOver, ...look }: Parts): void {
   const statuses = node.createPublisher('depthgrad/msg/AdaptationStatus', '~/status', { qos: latchedQos() });
   const diagnostics = node.createPublisher('diagnostic_msgs/msg/DiagnosticArray', '/diagnostics');
   const cdr = new CdrWriter();
   const health = new StreamHealth();
   const publish = (): void => {
     const streamFault = health.look(stream);
-    const picture: AdaptationPicture = { thread: worker.status, fault: worker.fault, stream, streamFault, handOver };
+    const { status: thread, fault } = worker;
+    const topicFaults = look.topicFaults();
+    const picture: AdaptationPicture = { thread, fault, stream, streamFault, topicFaults, handOver };
     const stamp = node.now().toMsg();
     statuses.publish(writeAdaptationStatus(cdr.start(), stamp, picture).take());
     const header = { stamp, frameId: '' };
@@ -154,8 +166,11 @@ function publishStatus(node: RosNode, hardwareId: string, { worker, stream, hand
   onEnd(() => clearInterval(timer));
 }
 
-main().catch((error: Error) => {
+/** Nothing can go on: says why and ends with code 1. */
+function fail(error: Error): void {
   if (isEnding()) return;
   process.stderr.write(`adaptation_node: ${error.message}\n`);
   void end(1);
-});
+}
+
+main().catch(fail);

@@ -24,6 +24,8 @@ export interface AdaptationPicture {
   readonly stream: StreamCounts & { readonly triplets: number; readonly jumpedBack: number };
   /** What is wrong with the stream (streamHealth.ts). */
   readonly streamFault: string | undefined;
+  /** Why topics of this node, those of the speed too, stay empty (ros/topicFaults.ts). */
+  readonly topicFaults: readonly string[];
   readonly handOver: {
     readonly version: number;
     readonly accepted: number;
@@ -88,7 +90,7 @@ export function adaptationDiagnostics(
   node: { readonly name: string; readonly hardwareId: string },
   picture: AdaptationPicture,
 ): DiagnosticStatus[] {
-  const { thread, stream, streamFault, handOver } = picture;
+  const { thread, stream, streamFault, topicFaults, handOver } = picture;
   const { state, reason } = stateOf(picture);
   const status = (
     part: string,
@@ -101,6 +103,7 @@ export function adaptationDiagnostics(
   const learner = thread?.learner;
   const storageFault = thread?.storageFault ?? handOver.storageFault;
   const jumped = streamFault?.includes('header.stamp') ? ` (stamps: by ${stream.jumpedBack.toFixed(3)} s)` : '';
+  const cameraFaults = [...(streamFault ? [streamFault + jumped] : []), ...topicFaults];
   return [
     status('Learner', troubled, reason === '' ? state : `${state}: ${reason}`, {
       state,
@@ -110,7 +113,7 @@ export function adaptationDiagnostics(
       rolled_back: `${learner?.rolledBack ?? 0}`,
       refused: `${learner?.refused ?? 0}`,
     }),
-    status('Camera', streamFault ? LEVEL.warn : LEVEL.ok, streamFault ? streamFault + jumped : 'frames are usable', {
+    status('Camera', cameraFaults.length > 0 ? LEVEL.warn : LEVEL.ok, cameraFaults.join('; ') || 'frames are usable', {
       frames: `${stream.frames}`,
       triplets: `${stream.triplets}`,
       ...Object.fromEntries(Object.entries(stream.skipped).map(([name, count]) => [`skipped_${name}`, `${count}`])),

@@ -7,7 +7,7 @@ import type { Navigator } from './navigation';
 import type { DiagnosticStatus } from './ros/messages';
 import { fullName, type RosNode } from './ros/rclnodejs';
 import type { ThrottledLog } from './ros/throttledLog';
-import { deafSubscribers, unheardPublishers, type OwnEnd } from './ros/topicFaults';
+import { TopicWatch, type OwnEnd } from './ros/topicFaults';
 
 /** A node that is configured. */
 export interface DepthPicture {
@@ -18,6 +18,8 @@ export interface DepthPicture {
   readonly hasCameraInfo: boolean;
   readonly subscriptions: readonly OwnEnd[];
   readonly publications: readonly OwnEnd[];
+  /** What is subscribed to for images: by image_transport another topic than the one that is remapped. */
+  readonly imageTopic: string;
   /** Publishers of images the node is matched with; undefined while it is not active and waits for none. */
   readonly imagePublishers: number | undefined;
 }
@@ -37,18 +39,18 @@ export class DepthDiagnostics {
   readonly #imageTopic: string;
   readonly #log: ThrottledLog;
   readonly #health = new CameraHealth();
-  /** Faults of topics that have been logged and are still there. */
-  #named = new Set<string>();
+  readonly #topics: TopicWatch;
 
   constructor(node: RosNode, imageTopic: string, log: ThrottledLog) {
     this.#node = node;
     this.#imageTopic = imageTopic;
     this.#log = log;
+    this.#topics = new TopicWatch(node, log);
   }
 
   /** Inference, Model, Camera and Navigation of a node that is configured, and Lifecycle always. */
   look(nowMs: number, lifecycle: Lifecycle, picture: DepthPicture | undefined): DiagnosticStatus[] {
-    const faults = picture ? this.#topicFaults(picture) : [];
+    const faults = picture ? this.#topics.look(picture.subscriptions, picture.publications) : [];
     return [
       ...(picture ? this.#configured(nowMs, lifecycle.state, picture, faults) : []),
       this.#status('Lifecycle', lifecycle.fault ? ERROR : OK, lifecycle.fault || lifecycle.state, {
@@ -59,13 +61,13 @@ export class DepthDiagnostics {
   }
 
   #configured(nowMs: number, state: string, picture: DepthPicture, topicFaults: string[]): DiagnosticStatus[] {
-    const { network, navigator, statistics, updates, hasCameraInfo, imagePublishers } = picture;
+    const { network, navigator, statistics, updates, hasCameraInfo, imageTopic, imagePublishers } = picture;
     const navigation = navigator.status();
     const model = { ...network.model, provider: network.executionProvider };
     const inference = statistics.status(nowMs, this.#identity, model);
     const { framesIn, rejected, black, lastImageMs, isRectified } = statistics;
     const camera = this.#health.look(nowMs, {
-      imageTopic: this.#imageTopic,
+      imageTopic,
       publishers: imagePublishers ?? 0,
       ...{ lastImageMs, framesIn, rejected, black, hasCameraInfo, topicFaults },
     });
@@ -76,7 +78,7 @@ export class DepthDiagnostics {
       active ? inference : { ...inference, ...waits },
       updates.status(network, this.#imageTopic),
       this.#status('Camera', level, message, {
-        image_topic: this.#imageTopic,
+        image_topic: imageTopic,
         publishers: `${imagePublishers ?? 0}`,
         black: `${black}`,
         rejected: `${rejected}`,
@@ -85,17 +87,6 @@ export class DepthDiagnostics {
       }),
       this.#status('Navigation', navigation.level, navigation.message, navigation.values),
     ];
-  }
-
-  /** Each is logged when it is seen first, not every second. */
-  #topicFaults({ subscriptions, publications }: DepthPicture): string[] {
-    const faults = [
-      ...subscriptions.flatMap((end) => unheardPublishers(this.#node, end)),
-      ...publications.flatMap((end) => deafSubscribers(this.#node, end)),
-    ];
-    for (const fault of faults) if (!this.#named.has(fault)) this.#log.warn(`topic ${fault}`, fault);
-    this.#named = new Set(faults);
-    return faults;
   }
 
   get #identity(): { name: string; hardwareId: string } {

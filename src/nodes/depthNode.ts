@@ -251,6 +251,7 @@ class DepthNode extends LifecycleNode {
       hasCameraInfo: cameraInfo.latest() !== undefined,
       subscriptions: [{ ...images, what: 'images' }, cameraInfo.end, ...navigator.subscriptions],
       publications,
+      imageTopic: images.topic,
       imagePublishers: this.#active?.imageSubscription.publisherCount,
     };
   }

@@ -13,6 +13,7 @@ import {
   booleanParameter,
   declareParameters,
   numberParameter,
+  ParameterError,
   stringParameter,
   type ParameterSpec,
 } from './ros/parameters';
@@ -52,7 +53,7 @@ export const DEPTH_PARAMETERS = {
     value: 0.1,
     range: [0, 1000],
     live: true,
-    text: "Depths below are published as -Inf (REP 117). In metres by scale_source, else in the model's unit.",
+    text: "Depths below are published as -Inf (REP 117); less than max_range. In metres by scale_source, else in the model's unit.",
   },
   max_range: {
     value: 80,
@@ -176,10 +177,24 @@ export interface DepthParameters extends ImageParameters {
 export function declareDepthParameters(node: RosNode, unconfigured: () => boolean): void {
   declareParameters(node, DEPTH_PARAMETERS, unconfigured);
   checkNavigationParameters(node);
+  node.checkParameters(({ name }, after) => {
+    if (name !== 'min_range' && name !== 'max_range') return undefined;
+    return rangeFault(name, Number(after('min_range')), Number(after('max_range')));
+  });
 }
 
-/** The parameters as they are at this moment; the live ones go on following. */
+/** No depth is in an empty range: every point would be gone, and a costmap would see free space. */
+function rangeFault(changed: 'min_range' | 'max_range', min: number, max: number): string | undefined {
+  if (!(min >= max)) return undefined;
+  return changed === 'min_range'
+    ? `parameter min_range: is ${min}, must be below max_range, which is ${max}`
+    : `parameter max_range: is ${max}, must be above min_range, which is ${min}`;
+}
+
+/** The parameters as they are at this moment; the live ones go on following. Throws ParameterError where they do not go together. */
 export function depthParameters(node: RosNode): DepthParameters {
+  const fault = rangeFault('max_range', numberParameter(node, 'min_range'), numberParameter(node, 'max_range'));
+  if (fault) throw new ParameterError(fault);
   return {
     autostart: booleanParameter(node, 'autostart'),
     get maxImageBytes() {

@@ -40,6 +40,8 @@ export class ImageGate {
     }
     if (limits.maxRate <= 0) return true;
     const period = 1000 / limits.maxRate;
+    // As far ahead as an early image puts it: a period that was longer until now is not waited for.
+    this.#dueMs = Math.min(this.#dueMs, now + (1 + EARLY) * period);
     if (now < this.#dueMs - EARLY * period) {
       statistics.framesIn++;
       statistics.skipped++;

@@ -3,7 +3,8 @@ import { Observable, type OperatorFunction } from 'rxjs';
 /**
  * Runs `work` on one item at a time. An item that comes meanwhile waits; a still newer one takes its place, and the one
  * displaced goes to `onDropped`. So the result is never older than one run plus one waiting item, however fast the
- * source is. The stream completes after the source and the last run have ended; an error of `work` ends it.
+ * source is. The stream completes after the source and the last run have ended; an error of `work` or
+ * `onDropped` ends it.
  */
 export function latestOnly<In, Out>(
   work: (item: In) => Promise<Out>,
@@ -35,8 +36,13 @@ export function latestOnly<In, Out>(
         next: (item) => {
           if (!busy) run(item);
           else {
-            if (waiting) onDropped(waiting.item);
+            const displaced = waiting;
             waiting = { item };
+            try {
+              if (displaced) onDropped(displaced.item);
+            } catch (error) {
+              observer.error(error); // rxjs would throw it out of a timer, where nothing catches it
+            }
           }
         },
         error: (error: unknown) => observer.error(error),

@@ -1,3 +1,4 @@
+import { LAST_VERSION } from '../inference/modelUpdate';
 import { defaultModelPath } from '../paths';
 import { declareParameters, numberParameter, stringParameter, type ParameterSpec } from './ros/parameters';
 import type { RosNode } from './ros/rclnodejs';
@@ -9,7 +10,7 @@ export const MODEL_SENDER_PARAMETERS = {
     value: '',
     text: "Path of the model it was made from: the one depth_node runs or started with. Empty: the package's models/default.onnx.",
   },
-  version: { value: 1, integer: true, range: [1, 2 ** 53 - 1], text: 'Has to be above that of the update before.' },
+  version: { value: 1, integer: true, range: [1, LAST_VERSION], text: 'Has to be above that of the update before.' },
   private_key: { value: '', text: 'Ed25519 private key file (PEM) to sign with; empty: not signed.' },
   depth_node: { value: '/depth_node', text: 'Full name of the node that is to run the model.' },
 } as const satisfies Record<string, ParameterSpec>;

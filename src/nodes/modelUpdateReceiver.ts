@@ -1,7 +1,7 @@
 /** depth_node's side of the hand-over: ~/model_update and ~/load_model in, ~/model_ack out, and what /diagnostics says of it. */
-import { Subject } from 'rxjs';
+import { of, retry, Subject } from 'rxjs';
 import type { ModelHost, UpdateOutcome } from '../inference/modelHost';
-import { short, type ModelUpdate } from '../inference/modelUpdate';
+import { checkVersion, short, type ModelUpdate } from '../inference/modelUpdate';
 import { latestOnly } from './latestOnly';
 import { CdrWriter, type Time } from './ros/cdr';
 import { isEnding } from './ros/endOnSignal';
@@ -54,24 +54,30 @@ export class ModelUpdateReceiver {
 
   /** Takes updates from now on. One is in work at a time; of those that come meanwhile the newest waits. */
   receive(network: ModelHost): void {
-    const refuse = (reason: string, { version, sha256, stamp }: Announced = NOTHING): void => {
+    const refuse = (reason: string, { version, sha256, stamp }: Announced = NOTHING): UpdateOutcome => {
       const running = { runningVersion: network.version, runningSha256: network.model.sha256 };
-      this.report({ accepted: false, reason, version, sha256, ...running, swapMilliseconds: 0 }, stamp);
+      const outcome = { accepted: false, reason, version, sha256, ...running, swapMilliseconds: 0 };
+      this.report(outcome, stamp);
+      return outcome;
     };
     const messages$ = new Subject<Buffer>();
     messages$
       .pipe(
         latestOnly(
           async (message) => {
+            let received: ReturnType<typeof readModelUpdate>;
             try {
-              const { stamp, ...update } = readModelUpdate(message);
-              this.report(await network.update(update), stamp);
+              received = readModelUpdate(message);
             } catch (error) {
               refuse(`not a ModelUpdate: ${(error as Error).message}`);
+              return;
             }
+            const { stamp, ...update } = received;
+            this.report(await network.update(update), stamp);
           },
           (message) => refuse('a newer update came before this one was looked at', announced(message)),
         ),
+        retry({ delay: (error: Error) => of(this.#fail(error)) }),
       )
       .subscribe();
     this.#node.createSubscription(
@@ -83,11 +89,21 @@ export class ModelUpdateReceiver {
     this.#node.createService('depthgrad/srv/LoadModel', '~/load_model', async (request: LoadModelRequest) => {
       const { path, sha256, parent_sha256: parentSha256, key_id: keyId } = request;
       const signature = Uint8Array.from(request.signature);
+      try {
+        checkVersion(request.version);
+      } catch (error) {
+        return { ack: ackFields(this.#node, refuse((error as Error).message, { ...NOTHING, sha256 })) };
+      }
       const wanted = { sha256, version: Number(request.version), parentSha256, keyId, signature };
       const outcome = await network.load(path, wanted);
       this.report(outcome);
       return { ack: ackFields(this.#node, outcome) };
     });
+  }
+
+  /** An error of this node's own: the update is lost, the next one is looked at. */
+  #fail(error: Error): void {
+    if (!isEnding()) this.#log.warn('update failed', `~/model_update: update not answered: ${error.message}`);
   }
 
   /** Before the topics go: what is in work ends without an answer. */

@@ -53,6 +53,12 @@ const announcements: [string, Partial<ModelUpdate>, Partial<UpdateRules>, RegExp
     { maxBytes: good.data.length },
     /^data has \d+ bytes, the limit \(model_update_max_bytes\) is/,
   ],
+  [
+    'a version after which none could follow',
+    { version: 2 ** 53 - 1 },
+    {},
+    /^version 9007199254740991 is above 9007199254740990/,
+  ],
   ['an older version', {}, { lastVersion: 5 }, /^version 5 is not newer than 5/],
   [
     'an unknown parent',

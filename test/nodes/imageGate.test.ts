@@ -57,3 +57,17 @@ test('limits are read at every image', () => {
   limits.maxImageBytes = 30;
   expect(gate.admits({ length: 20 })).toBe(true);
 });
+
+test.each([
+  [0.01, 10],
+  [1, 25],
+])('max_rate raised from %d to %d: images come at the new rate within its own period', (before, after) => {
+  const limits = { maxImageBytes: 10, maxRate: before };
+  const { gate, clock } = gateOf(limits);
+  expect(gate.admits({ length: 1 })).toBe(true);
+  limits.maxRate = after;
+  const admittedMs: number[] = [];
+  for (clock.ms = 10; clock.ms <= 2000; clock.ms += 10) if (gate.admits({ length: 1 })) admittedMs.push(clock.ms);
+  expect(admittedMs[0]).toBeLessThanOrEqual(1000 / after + 10);
+  expect(Math.abs(admittedMs.length - 2 * after)).toBeLessThanOrEqual(1);
+});

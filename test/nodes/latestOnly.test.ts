@@ -65,3 +65,16 @@ test('completes after the waiting item, not before', async () => {
   expect(results).toEqual([10, 20]);
   expect(isComplete()).toBe(true);
 });
+
+test('an error of onDropped is an error of the stream, as one of work is', () => {
+  const source = new Subject<number>();
+  const errors: string[] = [];
+  const drop = (item: number): never => {
+    throw new Error(`${item} cannot be dropped`);
+  };
+  source
+    .pipe(latestOnly(() => new Promise<number>(() => undefined), drop))
+    .subscribe({ error: ({ message }: Error) => errors.push(message) });
+  [1, 2, 3, 4].forEach((item) => source.next(item));
+  expect(errors).toEqual(['2 cannot be dropped']);
+});

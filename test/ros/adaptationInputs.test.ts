@@ -2,6 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AdaptationRig, ODOMETRY, STATE, TEST_MS, type Status } from '../support/adaptationNode';
+import { Peer } from '../support/ros';
 
 const rig = new AdaptationRig();
 beforeAll(() => rig.prepare(), TEST_MS);
@@ -34,6 +35,30 @@ test(
     await rig.stream({ speed: 4, odometry: ODOMETRY });
     const driven = await rig.status((status) => status.step > step && velocityLoss(status) !== undefined);
     expect(velocityLoss(driven)).toBeGreaterThan(0);
+  },
+  TEST_MS,
+);
+
+test(
+  'a speed of another type, or of a quality of service that does not go together, is named as long as it lasts',
+  async () => {
+    const twist = '/vehicle/twist';
+    const reliable = { [`qos_overrides.${twist}.subscription.reliability`]: 'reliable' };
+    await rig.start({ judge_every: 1000, twist_topic: twist, odometry_topic: ODOMETRY, ...reliable });
+    const bad = new Peer([`${twist}=TwistStamped:best_effort_pub`, `${ODOMETRY}=TwistStamped:pub`], rig.environment);
+    const faults = [
+      `no speed on ${twist}: publisher /peer offers best effort, we ask reliable`,
+      `no speed on ${ODOMETRY}: publisher /peer publishes geometry_msgs/msg/TwistStamped, we have nav_msgs/msg/Odometry`,
+    ];
+    try {
+      for (const fault of faults) await rig.node.logged(new RegExp(fault));
+      const { level } = await rig.diagnostic('Camera', ({ message }) => faults.every((one) => message.includes(one)));
+      expect(level).toBe(1);
+      for (const fault of faults) expect(rig.node.count(new RegExp(fault))).toBe(1);
+    } finally {
+      await bad.close();
+    }
+    await rig.diagnostic('Camera', ({ message }) => !message.includes('no speed'));
   },
   TEST_MS,
 );

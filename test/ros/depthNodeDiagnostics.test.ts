@@ -95,6 +95,16 @@ test('two cameras: no status of one looks like one of the other', async () => {
   expect(rear.hardwareId).toBe('/rear/image');
 });
 
+test('image_transport compressed: what is named is the topic that is subscribed to', async () => {
+  await rig.start(['-p', 'image_transport:=compressed'], ['/diagnostics=DiagnosticArray:sub']);
+  const silent = `no image on ${IMAGE}/compressed for`;
+  expect(await status(CAMERA_STATUS, ({ message }) => message.startsWith('no image on'))).toMatchObject({
+    message: expect.stringContaining(silent),
+    hardwareId: IMAGE,
+    values: { image_topic: `${IMAGE}/compressed` },
+  });
+});
+
 test('once a second', async () => {
   await rig.start([], ['/diagnostics=DiagnosticArray:sub']);
   await rig.peer.message('/diagnostics');

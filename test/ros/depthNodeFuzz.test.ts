@@ -14,6 +14,7 @@ afterEach(() => rig.stop());
 const COMPRESSED = `${IMAGE}/compressed`;
 const UPDATE = '/depth_node/model_update';
 const [TWIST, VEHICLE, TF, TF_STATIC] = ['/vehicle/twist', '/vehicle/odometry', '/tf', '/tf_static'];
+const CLOCK = '/clock';
 const DEPTH = '/depth_node/depth';
 const [CAMERA_INFO, EGO_MOTION, ODOMETRY] = ['camera_info', 'ego_motion', 'odometry'].map((n) => `/depth_node/${n}`);
 type Transport = 'raw' | 'compressed';
@@ -21,6 +22,7 @@ type Transport = 'raw' | 'compressed';
 const parameters = (transport: Transport): string[] =>
   Object.entries({
     image_transport: transport,
+    use_sim_time: true,
     max_image_bytes: messages.MOST_IMAGE_BYTES,
     max_range: '1000000.0',
     base_frame: 'base_link',
@@ -37,6 +39,7 @@ const topicsOf = (transport: Transport): string[] => [
   `${VEHICLE}=Odometry:pub`,
   `${TF}=TFMessage:pub`,
   `${TF_STATIC}=TFMessage:latched_pub`,
+  `${CLOCK}=rosgraph_msgs/msg/Clock:pub`,
   `${DEPTH}=Image:sub`,
   `${CAMERA_INFO}=CameraInfo:sub`,
   `${EGO_MOTION}=EgoMotion:sub`,
@@ -70,6 +73,12 @@ async function fuzzed(transport: Transport): Promise<FuzzedTopic[]> {
     },
     { topic: TF, good: transforms, classes: messages.transformFaults(TF) },
     { topic: TF_STATIC, good: transforms, classes: messages.transformFaults(TF_STATIC) },
+    {
+      topic: CLOCK,
+      good: [messages.clock(7, 8), messages.clock(2 ** 31 - 1, 2 ** 32 - 1)],
+      classes: messages.clockFaults,
+      mostBytes: messages.clock(0).length,
+    },
     { topic: INFO, good: [messages.info({})], classes: messages.infoFaults('camera_info ignored') },
   ];
 }
@@ -189,7 +198,7 @@ test.each<Transport>(['raw', 'compressed'])(
 );
 
 test('cut off says nothing of the camera; not calibrated does, and a good camera_info is taken again', async () => {
-  await rig.start([], topicsOf('raw').slice(0, 2).concat(topicsOf('raw').slice(7, 10)));
+  await rig.start([], topicsOf('raw').slice(0, 2).concat(topicsOf('raw').slice(8, 11)));
   const motionOf = async (): Promise<unknown> => {
     const stamp = await rig.publish();
     await rig.depthAt(stamp);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DepthNodeRig, IMAGE } from '../support/depthNode';
+import { clock } from '../support/fuzzMessages';
 import { PATIENCE, type PeerMessage } from '../support/ros';
 import { tinyModel } from '../support/tinyModel';
 
@@ -189,6 +190,38 @@ test('a node that started itself can be deactivated, says so, and goes on when i
   await rig.peer.message('/diagnostics', lifecycle('active'));
   await rig.peer.matched();
   await rig.depthAt(await rig.publish());
+});
+
+test('use_sim_time set while configured or active: time goes on by /clock through every transition', async () => {
+  await rig.startManaged([], [...TOPICS, '/clock=rosgraph_msgs/msg/Clock:pub']);
+  let seconds = 100;
+  const timeIsFollowed = async (): Promise<void> => {
+    seconds += 10;
+    const data = clock(seconds).toString('base64');
+    const isNow = ({ stamp }: PeerMessage): boolean => stamp[0] === seconds;
+    for (let tries = 0; !rig.peer.received('/diagnostics').some(isNow); tries++) {
+      expect(tries).toBeLessThan(50 * PATIENCE);
+      await rig.peer.command('raw', { topic: '/clock', data });
+      await sleep(100);
+    }
+  };
+  const simulate = async (value: boolean): Promise<void> =>
+    expect(await rig.peer.command('set_parameter', { ...NODE, name: 'use_sim_time', value })).toMatchObject({
+      successful: true,
+    });
+  for (const setIn of ['inactive', 'active']) {
+    expect(await change('configure')).toBe(true);
+    if (setIn === 'active') expect(await change('activate')).toBe(true);
+    await simulate(true);
+    await timeIsFollowed();
+    for (const label of setIn === 'active' ? ['deactivate', 'cleanup'] : ['activate', 'deactivate', 'cleanup']) {
+      expect(await change(label)).toBe(true);
+      await timeIsFollowed();
+    }
+    await simulate(false);
+    const { subscribers } = await rig.peer.command('node_interface', NODE);
+    expect(subscribers).toEqual([]);
+  }
 });
 
 /** MiB and number of the process's threads. */

@@ -78,6 +78,34 @@ test('max_rate and max_image_bytes take effect while the node runs', async () =>
   });
 });
 
+test('min_range at or above max_range is refused, from either side; both may change together', async () => {
+  await rig.startManaged(['-p', 'min_range:=5.0', '-p', 'max_range:=5.0'], []);
+  const change = (label: string): Promise<unknown> => rig.peer.command('change_state', { node: NODE, label });
+  expect(await change('configure')).toMatchObject({ success: false });
+  await rig.node.logged(/parameter max_range: is 5, must be above min_range, which is 5/);
+  const set = (name: string, value: number): Promise<unknown> =>
+    rig.peer.command('set_parameter', { node: NODE, name, value });
+  expect(await set('max_range', 80)).toMatchObject({ successful: true });
+  expect(await change('configure')).toMatchObject({ success: true });
+  for (const [name, value, reason] of [
+    ['max_range', 0, 'parameter max_range: is 0, must be above min_range, which is 5'],
+    ['max_range', 5, 'parameter max_range: is 5, must be above min_range, which is 5'],
+    ['min_range', 80, 'parameter min_range: is 80, must be below max_range, which is 80'],
+    ['min_range', 200, 'parameter min_range: is 200, must be below max_range, which is 80'],
+  ] as const)
+    expect(await set(name, value)).toMatchObject({ successful: false, reason });
+  const setBoth = (values: object): Promise<unknown> =>
+    rig.peer.command('set_parameters_atomically', { node: NODE, values });
+  expect(await setBoth({ min_range: 100, max_range: 90 })).toMatchObject({ successful: false });
+  expect(await setBoth({ min_range: 100, max_range: 200 })).toMatchObject({ successful: true });
+});
+
+test('max_range at or below min_range ends the node at the start, by name', async () => {
+  const ending = rig.run(['-p', `model:=${rig.model}`, '-p', 'max_range:=0.0']);
+  expect(await ending.exitCode()).toBe(1);
+  expect(ending.output).toContain('depth_node: parameter max_range: is 0, must be above min_range, which is 0.1');
+});
+
 test('requests that make no sense are no end of the node', async () => {
   await rig.start([], [`${IMAGE}=Image:pub`, '/depth_node/depth=Image:sub']);
   const service = `${NODE}/describe_parameters`;

@@ -113,6 +113,48 @@ test('another type on the image topic is named', async () => {
   }
 });
 
+test('what is set between two lives of the node holds in the second; an override stays as it was given', async () => {
+  const gradient = '/depth_node/gradient';
+  const nameOf = (topic: string, entity: string, policy: string): string =>
+    `qos_overrides.${topic}.${entity}.${policy}`;
+  const override = `${nameOf(gradient, 'publisher', 'reliability')}:=reliable`;
+  await rig.startManaged(['-p', override], [`${IMAGE}=Image:best_effort_pub`]);
+  const node = '/depth_node';
+  const change = async (label: string): Promise<void> =>
+    expect(await rig.peer.command('change_state', { node, label })).toMatchObject({ success: true });
+  const set = async (fields: object): Promise<void> =>
+    expect(await rig.peer.command('set_parameter', { node, ...fields })).toMatchObject({ successful: true });
+  const get = async (name: string): Promise<unknown> => (await rig.peer.command('get_parameter', { node, name })).value;
+  await change('configure'); // the rig asks for reliable images
+  await change('cleanup');
+  await set({ name: 'publish_reliability', value: 'best_effort' });
+  await set({ name: 'image_reliability', value: 'best_effort' });
+  await set({ name: 'image_queue_depth', value: 7, integer: true });
+  await change('configure');
+  await change('activate');
+  expect([
+    await get(nameOf(DEPTH, 'publisher', 'reliability')),
+    await get(nameOf(gradient, 'publisher', 'reliability')),
+    await get(nameOf(IMAGE, 'subscription', 'reliability')),
+    await get(nameOf(IMAGE, 'subscription', 'depth')),
+  ]).toEqual(['best_effort', 'reliable', 'best_effort', 7]);
+  const deaf = new Peer([`${DEPTH}=Image:best_effort_sub`, `${gradient}=DepthGradient:sub`], rig.environment);
+  try {
+    await deaf.matched();
+    while (deaf.received(DEPTH).length === 0 || deaf.received(gradient).length === 0) await rig.publish();
+  } finally {
+    await deaf.close();
+  }
+  const reliable = new Peer([`${DEPTH}=Image:sub`], rig.environment);
+  try {
+    await rig.node.logged(
+      new RegExp(`no depth on ${DEPTH} for subscriber /peer: it asks reliable, we offer best effort`),
+    );
+  } finally {
+    await reliable.close();
+  }
+});
+
 test.each([
   [`qos_overrides.${IMAGE}.subscription.reliability:=sometimes`, /must be one of reliable, best_effort/],
   [`qos_overrides.${IMAGE}.subscription.history:=keep_all`, /must be one of keep_last/],

@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packModelUpdate, packReturn, type ModelUpdate } from '../../src/inference/modelUpdate';
+import { LAST_VERSION, packModelUpdate, packReturn, type ModelUpdate } from '../../src/inference/modelUpdate';
 import { DepthNodeRig, HEIGHT, IMAGE, WIDTH } from '../support/depthNode';
 import { floats, NodeProcess, Peer, rosEnvironment, type PeerMessage } from '../support/ros';
 import { tinyModel, type TinyModelOptions } from '../support/tinyModel';
@@ -281,4 +281,32 @@ test('load_model loads a file of the machine, goes back, and says why not', asyn
     accepted: false,
     reason: expect.stringContaining('/nowhere.onnx: cannot be read'),
   });
+});
+
+test('load_model with a version that no answer could name is refused, and the hand-over goes on', async () => {
+  await start();
+  const path = join(rig.folder, 'versions.onnx');
+  writeFileSync(path, tiny({ metresAtWhite: 10 }));
+  for (const version of [2n ** 64n - 1n, 2n ** 53n, BigInt(LAST_VERSION) + 1n]) {
+    const { ack } = await rig.peer.command('load_model', { node: '/depth_node', path, version: `${version}` });
+    const reason = `version ${version} is above ${LAST_VERSION}, the last there can be`;
+    expect(ack).toMatchObject({ accepted: false, reason, version: 0, runningVersion: 0 });
+    expect(await sender!.message(ACK)).toMatchObject({ accepted: false, reason, version: 0 });
+  }
+  expect(await metres(51)).toBe(20);
+  expect(await send(pack(tiny({ metresAtWhite: 10 }), 1))).toMatchObject({ accepted: true, runningVersion: 1 });
+  expect(await metres(51)).toBe(2);
+});
+
+test('an answer that cannot be published costs one update its answer: the next one is looked at', async () => {
+  const env = rosEnvironment();
+  sender = new Peer(SENDER_TOPICS, env);
+  senderNode = new NodeProcess({ file: 'dist/test/support/failingAnswers.js' }, ['-p', `model:=${rig.model}`], env);
+  await sender.matched();
+  for (const version of [1, 2]) {
+    await sender.command('model_update', command(pack(tiny({ metresAtWhite: 10 * version }), version)));
+    await senderNode.logged(new RegExp(`model update ${version} .* runs`));
+  }
+  await senderNode.logged(/~\/model_update: update not answered: no room for it/);
+  expect(await send(pack(tiny({ metresAtWhite: 50 }), 3))).toMatchObject({ accepted: true, runningVersion: 3 });
 });

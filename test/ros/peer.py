@@ -451,7 +451,8 @@ class Peer(Operations):
         return {}
 
     def load_model(self, command):
-        request = LoadModel.Request(path=command['path'], sha256=command.get('sha256', ''))
+        version = int(command.get('version', 0))  # a string where JSON would round it
+        request = LoadModel.Request(path=command['path'], sha256=command.get('sha256', ''), version=version)
         return {'ack': ack_fields(self.call(LoadModel, f"{command['node']}/load_model", request).ack)}
 
     def transform(self, command):

@@ -7,8 +7,8 @@ import time
 
 from lifecycle_msgs.msg import Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
-from rcl_interfaces.msg import Parameter, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, GetParameters, GetParameterTypes, SetParameters
+from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
+from rcl_interfaces.srv import DescribeParameters, GetParameters, GetParameterTypes, SetParameters, SetParametersAtomically
 from sensor_msgs.msg import CompressedImage, Image
 
 OPERATIONS_TYPES = {'TransitionEvent': TransitionEvent, 'CompressedImage': CompressedImage}
@@ -135,6 +135,17 @@ class Operations:
         request = SetParameters.Request(parameters=[Parameter(name=command['name'], value=value)])
         self.send(SetParameters, f"{command['node']}/set_parameters", request)
         return {}
+
+    def set_parameters_atomically(self, command):
+        """Doubles by their names, in one request."""
+        request = SetParametersAtomically.Request(
+            parameters=[
+                Parameter(name=name, value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(value)))
+                for name, value in command['values'].items()
+            ]
+        )
+        result = self.call(SetParametersAtomically, f"{command['node']}/set_parameters_atomically", request).result
+        return {'successful': result.successful, 'reason': result.reason}
 
     def send(self, kind, service, request):
         """By one client for each service: it keeps the requests' order."""

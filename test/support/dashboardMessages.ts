@@ -159,6 +159,7 @@ export class DashboardMessages {
         skipped: skipped as AdaptationPicture['stream']['skipped'],
       },
       streamFault: undefined,
+      topicFaults: [],
       handOver: { version: 0, accepted: 0, refused: 0, runningSha256: '', updateBytes: 0 },
     };
     return bytes(writeAdaptationStatus(cdr(), header.stamp, picture));

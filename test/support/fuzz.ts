@@ -21,6 +21,8 @@ export interface FuzzedTopic {
   /** What the mutations begin from. */
   readonly good: readonly Buffer[];
   readonly classes: readonly FaultClass[];
+  /** Of a type of fixed size: Fast DDS sends no more bytes than that. */
+  readonly mostBytes?: number;
 }
 
 export interface FuzzOptions {
@@ -80,8 +82,10 @@ export async function fuzz({ peer, node, topics, probe, isPolled = false, perRou
   for (let round = 0; seconds() < FUZZ_SECONDS; round++) {
     const messages: Sent[] = [];
     for (let i = 0; i < perRound; i++)
-      for (const { topic, good } of topics)
-        messages.push({ topic, message: mutate(good[Math.floor(next() * good.length)], next) });
+      for (const { topic, good, mostBytes } of topics) {
+        const message = mutate(good[Math.floor(next() * good.length)], next);
+        messages.push({ topic, message: message.subarray(0, mostBytes) });
+      }
     for (const { topic, classes } of topics)
       if (classes.length > 0) messages.push({ topic, message: classes[round % classes.length][1] });
     await sendAll(messages);

@@ -255,3 +255,9 @@ export const moreTransforms = (): Buffer[] => [
   transforms({ translation: [Infinity, 0, 0] }),
   transforms({}, { child: 'wheel', parent: 'base_link' }),
 ];
+
+/** rosgraph_msgs/Clock. */
+export const clock = (sec: number, nanosec = 0): Buffer => bytes(cdr().time({ sec, nanosec }));
+export const clockFaults: readonly FaultClass[] = [
+  ['before 1970', clock(-1), /\/clock: message ignored: Value '-\d+' for 'seconds' is out of range/],
+];

@@ -34,14 +34,10 @@ export function declareParameters(
   unconfigured?: () => boolean,
 ): void {
   for (const [name, spec] of Object.entries(specs)) {
-    const value = spec.integer ? BigInt(spec.value) : spec.value;
     const readOnly = spec.fixed === true || !(spec.live || unconfigured);
     let declared: RosParameter;
     try {
-      declared = node.declareParameter(
-        new rclnodejs.Parameter(name, typeOf(spec), value),
-        describe(name, spec, readOnly),
-      );
+      declared = node.declareParameter(defaultOf(name, spec), describe(name, spec, readOnly));
     } catch {
       throw new ParameterError(`parameter ${name}: must be ${rightValue(spec)}`); // rclnodejs's own message does not say
     }
@@ -55,6 +51,19 @@ export function declareParameters(
       ? `parameter ${parameter.name}: is read when the node is configured; deactivate it and clean it up first`
       : faultOf(spec, parameter);
   });
+}
+
+/** Gives parameters that are declared already the values that these specs have now, the fixed ones too; what was given from outside at the start stays. */
+export function renewDefaults(node: RosNode, specs: Readonly<Record<string, ParameterSpec>>): void {
+  for (const [name, spec] of Object.entries(specs)) {
+    const parameter = defaultOf(name, spec);
+    if (node.getParameter(name).value !== parameter.value) node.setOwnValue(parameter);
+  }
+}
+
+function defaultOf(name: string, spec: ParameterSpec): RosParameter {
+  const value = spec.integer ? BigInt(spec.value) : spec.value;
+  return new rclnodejs.Parameter(name, typeOf(spec), value) as RosParameter;
 }
 
 /** Throws ParameterError where it has a value it must not have. */

@@ -1,5 +1,12 @@
 /** Quality of service from outside: the parameters that rclcpp declares for it, by the same names. */
-import { declareParameters, numberParameter, requireRight, stringParameter, type ParameterSpec } from './parameters';
+import {
+  declareParameters,
+  numberParameter,
+  renewDefaults,
+  requireRight,
+  stringParameter,
+  type ParameterSpec,
+} from './parameters';
 import { BEST_EFFORT, KEEP_LAST, RELIABLE, TRANSIENT_LOCAL, VOLATILE } from './qosPolicies';
 import { rclnodejs, type Qos, type RosNode } from './rclnodejs';
 
@@ -15,7 +22,7 @@ const DEEPEST = 1000;
 
 /**
  * Declares `qos_overrides.<topic>.<publisher or subscription>.<history, depth, reliability, durability>`, read-only, and gives the quality of service with
- * what was set there. rclnodejs 2.2.0 has this too, with errors that do not name the parameter; deadline, lifespan and lease are not in its QoS.
+ * what was set there at the start; the others follow `qos`. rclnodejs 2.2.0 has this too, with errors that do not name the parameter; deadline, lifespan and lease are not in its QoS.
  *
  * @param topic as it is given to createPublisher or createSubscription
  * @throws ParameterError where one was given a value it must not have
@@ -36,8 +43,9 @@ export function overriddenQos(node: RosNode, entity: 'publisher' | 'subscription
     choice('reliability'),
     choice('durability'),
   ];
-  const missing = specs.filter(([name]) => !node.hasParameter(name)); // in a second life of the node they are there
+  const missing = specs.filter(([name]) => !node.hasParameter(name));
   if (missing.length > 0) declareParameters(node, Object.fromEntries(missing));
+  renewDefaults(node, Object.fromEntries(specs)); // in a second life of the node they are there, with what held in the first
   for (const [name, spec] of specs) requireRight(spec, node.getParameter(name));
   const chosen = (policy: Choice): number => numberOf(policy, stringParameter(node, nameOf(policy)));
   const depthNow = numberParameter(node, nameOf('depth'));

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isSectionOf } from './parameterSections';
 import { BEST_EFFORT, KEEP_LAST, RELIABLE, TRANSIENT_LOCAL, VOLATILE } from './qosPolicies';
+import { ThrottledLog, warnIgnored } from './throttledLog';
 
 export type Reliability = 'reliable' | 'best_effort';
 
@@ -52,6 +53,9 @@ export interface Endpoint {
   readonly qos_profile: Qos;
 }
 
+/** The text says why a change is refused; `after` gives the value that a parameter would have with it, and with those that come together with it. */
+export type ParameterCheck = (parameter: RosParameter, after: (name: string) => unknown) => string | undefined;
+
 export interface RosNode {
   name(): string;
   namespace(): string;
@@ -83,9 +87,11 @@ export interface RosNode {
   declareParameter(parameter: object, descriptor: object): RosParameter;
   getParameter(name: string): RosParameter;
   hasParameter(name: string): boolean;
-  /** Has every change of a parameter that comes from outside checked first: the text says why it is refused. */
-  checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void;
-  /** Remembers what the node has; the answer destroys every publisher, subscription and service made since. */
+  /** Gives a declared parameter, read-only or not, the node's own value; one that was given from outside at the start stays. */
+  setOwnValue(parameter: object): void;
+  /** Has every change of a parameter that comes from outside checked first. */
+  checkParameters(faultOf: ParameterCheck): void;
+  /** Remembers what the node has; the answer destroys every publisher, subscription and service that it made since. */
   remember(): () => void;
   addOnSetParametersCallback(callback: (parameters: RosParameter[]) => { successful: boolean; reason: string }): void;
 }
@@ -155,7 +161,7 @@ interface Destroyable {
 }
 
 /** What of rclnodejs's nodes is not for users of them. */
-interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger'> {
+interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 'getParameter' | 'resolveTopicName'> {
   readonly context: { readonly handle: object };
   readonly _publishers: readonly Destroyable[];
   readonly _subscriptions: readonly Destroyable[];
@@ -164,7 +170,11 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger'> {
   destroySubscription(subscription: Destroyable): void;
   destroyService(service: Destroyable): void;
   createService(...given: unknown[]): object;
+  createSubscription(...given: unknown[]): Destroyable;
+  readonly _parameterOverrides: Overrides;
+  readonly _timeSource: { readonly _clockSubscription: Destroyable | undefined };
   setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string };
+  _setParametersAtomically(parameters: readonly RosParameter[], declaring: boolean): unknown;
 }
 
 /**
@@ -174,11 +184,13 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger'> {
  * the bare name only, while launch files write `/namespace/name` for a Node with a name: their parameters would be ignored without a word. A bare name
  * (config/camera.yaml) counts in every namespace.
  *
- * A request that a service cannot deal with (`ros2 param describe` of a parameter there is not) is an error in the log; with rclnodejs it ends the process.
+ * A request that a service cannot deal with (`ros2 param describe` of a parameter there is not), and a message that a subscription cannot deal with (a /clock
+ * before 1970), are lines in the log; with rclnodejs they end the process.
  */
 export function robust<Node extends RosNode>(Base: new (name: string) => Node): new (name: string) => Node {
   class RobustNode extends (Base as unknown as new (name: string) => NodeInside) {
-    readonly #faults: ((parameter: RosParameter) => string | undefined)[] = [];
+    readonly #faults: ParameterCheck[] = [];
+    readonly #log = new ThrottledLog(this.getLogger());
 
     /** rclnodejs calls this in its constructor. */
     protected _getNativeParameterOverrides(): Overrides {
@@ -207,14 +219,39 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
       return super.createService(...given.map((one) => (typeof one === 'function' ? guard(one) : one)));
     }
 
-    checkParameters(faultOf: (parameter: RosParameter) => string | undefined): void {
+    /** rclnodejs calls this for /clock, in its constructor or when use_sim_time is set. */
+    override createSubscription(...given: unknown[]): Destroyable {
+      const guard = (callback: CallableFunction) => {
+        const guarded = (...parts: unknown[]): void => {
+          try {
+            callback(...parts);
+          } catch (error) {
+            warnIgnored(this.#log, this.resolveTopicName(given[1] as string), error as Error);
+          }
+        };
+        return Object.defineProperty(guarded, 'length', { value: callback.length }); // says whether it wants MessageInfo
+      };
+      const isCallback = (one: unknown, at: number): boolean => at > 1 && typeof one === 'function'; // first the type, which may be a class
+      return super.createSubscription(
+        ...given.map((one, at) => (isCallback(one, at) ? guard(one as CallableFunction) : one)),
+      );
+    }
+
+    checkParameters(faultOf: ParameterCheck): void {
       this.#faults.push(faultOf);
     }
 
+    setOwnValue(parameter: object): void {
+      const { name } = parameter as RosParameter;
+      if (!this._parameterOverrides.has(name)) this._setParametersAtomically([parameter as RosParameter], true);
+    }
+
     override setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string } {
+      const after = (wanted: string): unknown =>
+        (parameters.find(({ name }) => name === wanted) ?? this.getParameter(wanted)).value;
       for (const parameter of parameters) {
         for (const faultOf of this.#faults) {
-          const reason = faultOf(parameter);
+          const reason = faultOf(parameter, after);
           if (reason) return { successful: false, reason };
         }
       }
@@ -223,7 +260,9 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
 
     remember(): () => void {
       const before = new Set([...this._publishers, ...this._subscriptions, ...this._services]);
-      const since = (entities: readonly Destroyable[]): Destroyable[] => entities.filter((one) => !before.has(one));
+      // rclnodejs subscribes to /clock when use_sim_time is set, whenever that is, and would not miss it: its time would stand still.
+      const isOurs = (one: Destroyable): boolean => !before.has(one) && one !== this._timeSource._clockSubscription;
+      const since = (entities: readonly Destroyable[]): Destroyable[] => entities.filter(isOurs);
       return () => {
         for (const one of since(this._publishers)) this.destroyPublisher(one);
         for (const one of since(this._subscriptions)) this.destroySubscription(one);

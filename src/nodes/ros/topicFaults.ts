@@ -1,6 +1,7 @@
 /** Why messages that somebody sends, or waits for, never arrive: quality of service and types that do not go together. To users that is an empty topic. */
 import { BEST_EFFORT, RELIABLE, TRANSIENT_LOCAL, VOLATILE } from './qosPolicies';
 import type { Endpoint, Qos, RosNode } from './rclnodejs';
+import type { ThrottledLog } from './throttledLog';
 
 /** One end of a topic that is this node's. */
 export interface OwnEnd {
@@ -31,6 +32,30 @@ export function deafSubscribers(graph: Graph, { topic, type, qos, what }: OwnEnd
       qosFault(qos, other.qos_profile, (offered, asked) => `asks ${asked}, we offer ${offered}`);
     return why ? [`no ${what} on ${topic} for subscriber ${nameOf(other)}: it ${why}`] : [];
   });
+}
+
+/** Looks at a node's topics again and again; each fault is logged when it is seen first, not every time. */
+export class TopicWatch {
+  readonly #graph: Graph;
+  readonly #log: ThrottledLog;
+  /** Faults that have been logged and are still there. */
+  #named = new Set<string>();
+
+  constructor(graph: Graph, log: ThrottledLog) {
+    this.#graph = graph;
+    this.#log = log;
+  }
+
+  /** @returns the faults there are now */
+  look(subscriptions: readonly OwnEnd[], publications: readonly OwnEnd[] = []): string[] {
+    const faults = [
+      ...subscriptions.flatMap((end) => unheardPublishers(this.#graph, end)),
+      ...publications.flatMap((end) => deafSubscribers(this.#graph, end)),
+    ];
+    for (const fault of faults) if (!this.#named.has(fault)) this.#log.warn(`topic ${fault}`, fault);
+    this.#named = new Set(faults);
+    return faults;
+  }
 }
 
 function otherType(type: string, { topic_type: theirs }: Endpoint, verb: string): string | undefined {
