@@ -47,15 +47,21 @@ export async function record(options: RecorderOptions): Promise<void> {
   const recorder = new Recorder(node, writer, topics);
   const started = performance.now();
   const progress = new Progress(recorder, writer);
-  onEnd(async () => {
+  const close = async (): Promise<void> => {
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
     progress.stop();
     const whole = await writer.close().then(
       () => true,
       () => false,
     );
-    if (!whole) return; // the failure was said when it happened
-    console.log(`${path}: ${recorder.summary()} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    if (!whole) return; // the failure is said below
+    console.log(`${path}: ${recorder.summary()} in ${seconds} s`);
     for (const name of recorder.missing()) console.error(`record: nothing came on ${name}`);
+  };
+  onEnd(close, {
+    left: () => writer.queuedBytes,
+    describe: () => `${(writer.queuedBytes / 1e6).toFixed(1)} MB wait for the disk`,
+    abandon: () => writer.abandon(),
   });
   void writer.failed.then(({ message }) => {
     console.error(`record: ${message}`);

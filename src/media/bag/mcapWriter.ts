@@ -113,6 +113,11 @@ export class McapFileWriter {
     return this.#end;
   }
 
+  /** Those of the file that wait for the disk. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   /** Returns the channel to add the topic's messages by. */
   addChannel(topic: string, schema: MessageSchema, offeredQos: readonly OfferedQos[]): number {
     let known = this.#schemas.get(schema.type);
@@ -143,12 +148,21 @@ export class McapFileWriter {
     await this.#writing;
   }
 
+  /** Leaves out what waits for the disk, all but the chunk it is taking just now; the file has no index then. It counts as a failure. */
+  abandon(): void {
+    if (this.#failure) return;
+    const what = `up to ${(this.#queuedBytes / 1e6).toFixed(1)} MB that waited for the disk are left out`;
+    this.#giveUp(new FrameSourceError(this.path, `${what}; what was written before can be read`));
+  }
+
   /** Writes the index. @throws FrameSourceError when the file could not be written to its end */
   async close(): Promise<void> {
     await this.flush();
     if (!this.#failure) {
       const records = this.#summary();
+      this.#queuedBytes += records.length;
       await this.#writeAt([records], this.#end).catch((error: NodeJS.ErrnoException) => this.#onError(error));
+      this.#queuedBytes -= records.length;
     }
     await this.#handle.close();
     if (this.#failure) throw this.#failure;
@@ -218,9 +232,8 @@ export class McapFileWriter {
     this.#end += records.length;
     this.#queuedBytes += records.length;
     this.#writing = this.#writing.then(async () => {
-      if (this.#failure) return;
       try {
-        await this.#writeAt([records, this.#endRecords()], at);
+        if (!this.#failure) await this.#writeAt([records, this.#endRecords()], at);
       } catch (error) {
         this.#onError(error as NodeJS.ErrnoException);
         await this.#restoreEnd(at);
@@ -239,8 +252,13 @@ export class McapFileWriter {
 
   #onError(error: NodeJS.ErrnoException): void {
     const what = error.code === 'ENOSPC' ? 'the disk is full (ENOSPC)' : `cannot be written on (${describe(error)})`;
-    this.#failure = new FrameSourceError(this.path, `${what}; what was recorded before can be read`);
-    this.#fail(this.#failure);
+    this.#giveUp(new FrameSourceError(this.path, `${what}; what was recorded before can be read`));
+  }
+
+  /** The first reason counts. */
+  #giveUp(failure: FrameSourceError): void {
+    this.#failure ??= failure;
+    this.#fail(failure);
   }
 
   /** Takes a chunk that got into the file in part out again. Where even that fails, readers find a file that is cut off. */
