@@ -1,5 +1,6 @@
-/** How `depthgrad record` ends where the disk is slow. */
-import { mkdtempSync, rmSync } from 'node:fs';
+/** How `depthgrad record` ends where the disk is slow, or full in the end. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -76,4 +77,44 @@ test('a slow disk and a second Ctrl-C: what is left out is said, the code is 1, 
   expect(count).toBeGreaterThan(0);
   expect(count).toBeLessThan(IMAGES);
   expect(readByRosbags(path).rows).toHaveLength(count);
+});
+
+/** In a mount namespace of its own, which needs no root where the kernel allows user namespaces. */
+const IN_NAMESPACE = ['unshare', '--map-root-user', '--mount'];
+const mountable =
+  spawnSync(IN_NAMESPACE[0], [...IN_NAMESPACE.slice(1), 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+if (!mountable) console.log('no user namespaces here: the full disk is left out');
+(mountable ? test : test.skip)('no room for the index: an error, code 1, and the messages can be read', async () => {
+  const env = rosEnvironment();
+  const small = join(folder, 'small');
+  mkdirSync(small);
+  // Somebody else fills the disk when the file "fill" appears.
+  const script = `folder=$1; shift; mount -t tmpfs -o size=4m none "$folder"
+    "$@" & recorder=$!; trap 'kill -TERM $recorder' TERM
+    until [ -e "$folder.fill" ]; do sleep .1; done; head -c 8M /dev/zero > "$folder/other"; touch "$folder.full"
+    wait $recorder; code=$?; [ $code -lt 128 ] || { wait $recorder; code=$?; }
+    cp "$folder/full.mcap" "$folder/../full.mcap"; exit $code`;
+  const wrapper = [...IN_NAMESPACE, 'bash', '-c', script, 'bash', small];
+  const types: Record<string, string> = {
+    '/odom': 'nav_msgs/msg/Odometry',
+    '/info': 'sensor_msgs/msg/CameraInfo',
+    '/diagnostics': 'diagnostic_msgs/msg/DiagnosticArray',
+  };
+  const topics = Object.keys(types);
+  const args = ['record', '--compression', 'none', '--topics', ...topics, join(small, 'full.mcap')];
+  recorder = new Program(CLI, args, env, wrapper);
+  peer = new Peer(
+    topics.map((topic) => `${topic}=${types[topic]}:pub`),
+    env,
+  );
+  await peer.matched();
+  await peer.command('samples', { topics, count: 10, rate: 100 });
+  await sleep(1500 * PATIENCE); // the last chunk is in the file
+  writeFileSync(`${small}.fill`, '');
+  while (!existsSync(`${small}.full`)) await sleep(50);
+  recorder.signal('SIGTERM');
+  const { code, output, errors } = await recorder.ended;
+  expect({ code, output }).toEqual({ code: 1, output: '' });
+  expect(errors).toMatch(/record: \S+full\.mcap: the disk is full \(ENOSPC\); what was recorded before can be read/);
+  expect(readByRosbags(join(folder, 'full.mcap')).rows).toHaveLength(30);
 });

@@ -161,7 +161,12 @@ export class McapFileWriter {
     if (!this.#failure) {
       const records = this.#summary();
       this.#queuedBytes += records.length;
-      await this.#writeAt([records], this.#end).catch((error: NodeJS.ErrnoException) => this.#onError(error));
+      try {
+        await this.#writeAt([records], this.#end);
+      } catch (error) {
+        this.#onError(error as NodeJS.ErrnoException);
+        await this.#restoreEnd(this.#end);
+      }
       this.#queuedBytes -= records.length;
     }
     await this.#handle.close();
@@ -261,7 +266,7 @@ export class McapFileWriter {
     this.#fail(failure);
   }
 
-  /** Takes a chunk that got into the file in part out again. Where even that fails, readers find a file that is cut off. */
+  /** Takes a chunk, or an index, that got into the file in part out again. Where even that fails, readers find a file that is cut off. */
   async #restoreEnd(at: number): Promise<void> {
     this.#end = at;
     try {
