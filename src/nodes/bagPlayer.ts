@@ -18,7 +18,10 @@ const SUBSCRIBER_POLL_MS = 20;
 const SETTLED_MS = 300;
 /** Latched by definition, also where no quality of service was recorded. */
 const STATIC_TRANSFORMS = '/tf_static';
-/** Messages kept for those who come late, and for those who are slow, where the bag does not say how many. */
+/**
+ * Messages kept at least for those who come late, and for those who are slow. A bag says the depths of the publishers that were found when its recorder
+ * subscribed, where it says any: /tf_static has many publishers, one message each.
+ */
 const LATCHED_DEPTH = 100;
 const DEPTH = 10;
 
@@ -73,6 +76,8 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
 
 const nanoseconds = (seconds: number): bigint => BigInt(Math.round(seconds * 1e9));
 
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
 const describe = (topics: readonly BagTopic[]): string =>
   topics.map(({ name, type }) => `${name} (${type})`).join(', ') || 'no topics';
 
@@ -105,9 +110,9 @@ function playedQos(topic: BagTopic, unrecorded: Reliability): Qos {
   const { offeredQos } = topic;
   const reliable = offeredQos ? offeredQos.some((offer) => offer.reliable) : unrecorded === 'reliable';
   const depths = (offeredQos ?? []).map(({ depth }) => depth);
-  const latchedDepth = depths.length === 0 || depths.includes(0) ? LATCHED_DEPTH : depths.reduce((a, b) => a + b);
-  const depth = isLatched(topic) ? latchedDepth : Math.max(DEPTH, ...depths);
-  return qos(reliable ? 'reliable' : 'best_effort', depth, isLatched(topic));
+  const latched = isLatched(topic);
+  const depth = latched ? Math.max(LATCHED_DEPTH, sum(depths)) : Math.max(DEPTH, ...depths);
+  return qos(reliable ? 'reliable' : 'best_effort', depth, latched);
 }
 
 function createPublishers(

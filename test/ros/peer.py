@@ -2,7 +2,7 @@
 The other end of the nodes under test: an ordinary rclpy process, driven by JSON lines on stdin, answering in JSON lines on stdout.
 
 Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic; latched_pub and latched_sub are transient local of depth 1. Every message that comes in on a subscription is written out at once.
-For raw_sub, raw_latched_sub, raw_best_effort_sub any type is given in full (sensor_msgs/msg/Imu), and the messages are written out as their bytes.
+For raw_sub, raw_latched_sub, raw_all_latched_sub (of depth 100), raw_best_effort_sub any type is given in full (sensor_msgs/msg/Imu), and the messages are written out as their bytes.
 """
 
 import array
@@ -250,6 +250,9 @@ class Peer(Operations):
         latched = QoSProfile(
             depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
         )
+        all_latched = QoSProfile(
+            depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+        )
         for topic in topics:
             name, _, rest = topic.partition('=')
             kind, _, role = rest.partition(':')
@@ -258,7 +261,7 @@ class Peer(Operations):
                 profile = {'latched_pub': latched, 'best_effort_pub': best_effort}.get(role, qos)
                 self.publishers[name] = self.node.create_publisher(self.kinds[name], name, profile)
             else:
-                profiles = {'best_effort_sub': best_effort, 'latched_sub': latched}
+                profiles = {'best_effort_sub': best_effort, 'latched_sub': latched, 'all_latched_sub': all_latched}
                 profile = profiles.get(role.removeprefix('raw_'), qos)
                 self.subscribed.append(name)
                 raw = role.startswith('raw_')

@@ -2,8 +2,17 @@
 import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { McapFileWriter } from '../../src/media/bag/mcapWriter';
 import { filledUp, readByRosbags, writeByRosbags, type BagRow } from '../support/bagReaders';
-import { cdr, damageSqliteMessage, makeBagFolder, twistMessage, writeMcap } from '../support/bagWriter';
+import {
+  cdr,
+  damageSqliteMessage,
+  makeBagFolder,
+  staticTransformsMessage,
+  twistMessage,
+  writeMcap,
+} from '../support/bagWriter';
 import { Program } from '../support/program';
 import { NodeProcess, PATIENCE, Peer, ROOT, rosEnvironment, type PeerMessage } from '../support/ros';
 import { tinyModel } from '../support/tinyModel';
@@ -141,7 +150,30 @@ test('played and recorded again: the same bytes', async () => {
   const again = readByRosbags(path);
   for (const topic of topics)
     expect(again.rows.filter((row) => row.topic === topic).map(({ raw }) => raw)).toEqual(recorded(topic));
-  expect(again.offers.get('/tf_static')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL']]);
+  expect(again.offers.get('/tf_static')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL', 'UNKNOWN', 0]]);
+});
+
+test('a dozen latched transforms of our own recording reach whoever comes later, all of them', async () => {
+  const path = join(folder, 'latched.mcap');
+  const writer = await McapFileWriter.create(path, { compression: 'none', overwrite: false });
+  const offer = [{ reliable: true, transientLocal: true, depth: 0 }]; // one publisher found, of unknown depth
+  const transforms = writer.addChannel('/tf_static', { type: 'tf2_msgs/msg/TFMessage', definition: '' }, offer);
+  const speed = writer.addChannel('/speed', { type: 'geometry_msgs/msg/TwistStamped', definition: '' }, []);
+  const mounts = Array.from({ length: 12 }, (_, i) =>
+    staticTransformsMessage(100, [['base_link', `sensor_${i}`, [i, 0, 0], [0, 0, 0, 1]]]),
+  );
+  for (const mount of mounts) writer.add(transforms, mount.receivedNs, cdr(mount));
+  for (let i = 0; i < 60; i++) writer.add(speed, BigInt(100 + i) * 1_000_000_000n, cdr(twistMessage('/speed', i, i)));
+  await writer.close();
+  const env = rosEnvironment();
+  const node = replay(path, { wait_for_subscriber: 'false' }, env);
+  await node.logged(/latched\.mcap: \/speed, \/tf_static/);
+  await sleep(500 * PATIENCE);
+  peer = new Peer(['/tf_static=tf2_msgs/msg/TFMessage:raw_all_latched_sub'], env);
+  const late = await take('/tf_static', mounts.length);
+  expect(late.map(({ raw }) => raw)).toEqual(
+    mounts.map((mount) => filledUp(Buffer.from(cdr(mount)).toString('base64'))),
+  );
 });
 
 describe('cut off:', () => {

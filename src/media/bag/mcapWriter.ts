@@ -122,10 +122,16 @@ export class McapFileWriter {
   addChannel(topic: string, schema: MessageSchema, offeredQos: readonly OfferedQos[]): number {
     let known = this.#schemas.get(schema.type);
     if (!known) this.#schemas.set(schema.type, (known = { id: this.#schemas.size + 1, schema }));
-    const metadata = new Map([['offered_qos_profiles', writeOfferedQos(offeredQos)]]);
     const id = this.#channels.length;
-    this.#channels.push({ id, schemaId: known.id, topic, metadata, written: false });
+    this.#channels.push({ id, schemaId: known.id, topic, metadata: new Map(), written: false });
+    this.updateOffers(id, offeredQos);
     return id;
+  }
+
+  /** Publishers are discovered one after another: what they offer can be said anew until the channel's first message is added. */
+  updateOffers(channelId: number, offeredQos: readonly OfferedQos[]): void {
+    const channel = this.#channels[channelId];
+    if (!channel.written) channel.metadata.set('offered_qos_profiles', writeOfferedQos(offeredQos));
   }
 
   /** `cdr` is copied. */
