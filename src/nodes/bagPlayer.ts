@@ -58,7 +58,9 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
     for await (const message of bag.messages(latched, { beforeNs: fromNs, onDamage, onUnreadable })) {
       if (!isEnding() && publishers.has(message.topic)) publish(message);
     }
-    const pacer = new Pacer(rate, startSeconds);
+    const pacer = new Pacer(rate, startSeconds, (seconds) =>
+      log.warnOnce('gap', `${source}: ${describeGap(seconds)} without a message are skipped`),
+    );
     clock?.follow(() => originNs + nanoseconds(pacer.position()));
     for await (const message of bag.messages([...publishers.keys()], { fromNs, onDamage, onUnreadable })) {
       if (isEnding()) break;
@@ -75,6 +77,10 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
 }
 
 const nanoseconds = (seconds: number): bigint => BigInt(Math.round(seconds * 1e9));
+
+/** As of a clock that was set while recording. */
+const describeGap = (seconds: number): string =>
+  seconds > 86_400 ? `${(seconds / 86_400).toFixed(1)} days` : `${seconds.toFixed(0)} s`;
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 

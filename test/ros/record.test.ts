@@ -249,6 +249,8 @@ test.each([
   ['no topics', ['nothing.mcap'], /give --topics with the topics, or --all/],
   ['both', ['--all', '--topics', '/a', 'both.mcap'], /give --topics with the topics, or --all/],
   ['a time below 0', ['--duration', '-1', '--all', 'a.mcap'], /it must be a number above 0/],
+  ['a time beyond timers', ['--duration', '3e6', '--all', 'a.mcap'], /at most 2147483 \(24 days\)/],
+  ['a time without an end', ['--duration', 'Infinity', '--all', 'a.mcap'], /it must be a number above 0/],
   ['no folder', ['--all', 'no/folder.mcap'], /folder\.mcap: cannot be written \(ENOENT\)/],
 ])('%s is refused', async (_, args, message) => {
   writeFileSync(join(folder, 'there.mcap'), 'mine');

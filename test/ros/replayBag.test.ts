@@ -153,6 +153,26 @@ test('played and recorded again: the same bytes', async () => {
   expect(again.offers.get('/tf_static')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL', 'UNKNOWN', 0]]);
 });
 
+test('a bag that begins in 1970, until the clock was set: played in its pace, /clock follows, one warning', async () => {
+  const path = join(folder, 'clock_set.mcap');
+  const NOW = 1_700_000_000;
+  const seconds = [5, 5.2, ...Array.from({ length: 10 }, (_, i) => NOW + i * 0.1)];
+  await writeMcap(
+    path,
+    seconds.map((at) => twistMessage('/speed', at, 1)),
+  );
+  const env = rosEnvironment();
+  peer = new Peer(['/speed=geometry_msgs/msg/TwistStamped:raw_sub', '/clock=rosgraph_msgs/msg/Clock:raw_sub'], env);
+  const node = replay(path, { clock: '20.0' }, env);
+  expect(await node.exitCode()).toBe(0);
+  const times = peer.received('/speed').map(({ at }) => at as number);
+  expect(times).toHaveLength(seconds.length);
+  expect(times[11] - times[2]).toBeGreaterThan(0.8);
+  const clock = played('/clock').map((raw) => Buffer.from(raw, 'base64').readInt32LE(4));
+  expect(clock.filter((sec) => sec >= NOW).length).toBeGreaterThan(10 / PATIENCE);
+  expect(node.count(/clock_set\.mcap: 19675\.\d days without a message are skipped/)).toBe(1);
+});
+
 test('a dozen latched transforms of our own recording reach whoever comes later, all of them', async () => {
   const path = join(folder, 'latched.mcap');
   const writer = await McapFileWriter.create(path, { compression: 'none', overwrite: false });
