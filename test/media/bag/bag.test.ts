@@ -130,6 +130,28 @@ test('messages of a file come in the order of reception, not of writing', async 
   }
 });
 
+test('an MCAP file whose chunks are indexed and whose messages are not is read from start to end', async () => {
+  const path = join(folder, 'no_message_index.mcap');
+  await writeMcap(path, range(0, 12), { chunkSize: 8000, messageIndex: false });
+  const { McapIndexedReader } = await import('@mcap/core');
+  const bytes = readFileSync(path);
+  const readable = {
+    size: async () => BigInt(bytes.length),
+    read: async (at: bigint, size: bigint) => new Uint8Array(bytes.subarray(Number(at), Number(at + size))),
+  };
+  const index = await McapIndexedReader.Initialize({ readable });
+  expect(index.chunkIndexes.length).toBeGreaterThan(2);
+  expect(index.chunkIndexes.every(({ messageIndexLength }) => messageIndexLength === 0n)).toBe(true);
+
+  expect(await received(path)).toEqual({ stamps: count(12) });
+  const bag = await openBag(path);
+  expect(bag.startNs).toBe(0n);
+  expect(bag.caveats.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/has no index: .* written without/),
+  ]);
+  await bag.close();
+});
+
 describe('a damaged bag is read up to the damage, and the error names the file:', () => {
   test.each(['mcap', 'mcap without chunks', 'db3'])('%s cut off', async (kind) => {
     const path = join(folder, `cut-${kind.replaceAll(' ', '-')}.${kind.split(' ')[0]}`);
