@@ -20,6 +20,7 @@ import {
   damageSqliteMessage,
   imageMessage,
   makeBagFolder,
+  twistMessage,
   writeMcap,
   writeSqlite,
 } from '../../support/bagWriter';
@@ -178,6 +179,33 @@ describe('a damaged bag is read up to the damage, and the error names the file:'
     expect(stamps.length).toBeLessThan(21);
     expect(error).toBeInstanceOf(BagDamageError);
     expect((error as Error).message).toMatch(/flipped\.mcap: damaged after \d+ .*CRC/);
+  });
+
+  test('a page of a .db3 with rubbish in it', async () => {
+    const path = join(folder, 'page.db3');
+    writeSqlite(
+      path,
+      Array.from({ length: 2000 }, (_, i) => twistMessage('/speed', i, i)),
+    );
+    const bytes = readFileSync(path);
+    const pageBytes = bytes.readUInt16BE(16);
+    const LEAF_OF_TABLE = 0x0d;
+    const leaves = Array.from({ length: bytes.length / pageBytes }, (_, i) => i * pageBytes).filter(
+      (at) => at > 0 && bytes[at] === LEAF_OF_TABLE && bytes.readUInt16BE(at + 3) > 5,
+    );
+    bytes.fill(0xff, leaves[leaves.length >> 1], leaves[leaves.length >> 1] + pageBytes);
+    writeFileSync(path, bytes);
+    const bag = await openBag(path);
+    expect(bag.topics).toEqual([{ name: '/speed', type: 'geometry_msgs/TwistStamped', messageCount: undefined }]);
+    const read: number[] = [];
+    const reading = (async () => {
+      for await (const { receivedNs } of bag.messages(['/speed'])) read.push(Number(receivedNs / 1_000_000_000n));
+    })();
+    await expect(reading).rejects.toThrow(/page\.db3: damaged \(.*malformed.*\); \d+ of the messages/);
+    expect(read.length).toBeGreaterThan(900);
+    expect(read.length).toBeLessThan(1100);
+    expect(read).toEqual(count(read.length));
+    await bag.close();
   });
 
   test('a message whose own compression is damaged', async () => {
