@@ -24,6 +24,8 @@ const STATIC_TRANSFORMS = '/tf_static';
  */
 const LATCHED_DEPTH = 100;
 const DEPTH = 10;
+/** Between two passes of a loop at least: whatever was recorded, a loop must not flood its subscribers. */
+const LEAST_TURN_MS = 100;
 
 /** Returns what was played. @throws ParameterError, FrameSourceError */
 export async function playBag(node: RosNode, parameters: ReplayParameters): Promise<string> {
@@ -62,19 +64,25 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
       log.warnOnce('gap', `${source}: ${describeGap(seconds)} without a message are skipped`),
     );
     clock?.follow(() => originNs + nanoseconds(pacer.position()));
+    let playedSeconds = 0;
     for await (const message of bag.messages([...publishers.keys()], { fromNs, onDamage, onUnreadable })) {
       if (isEnding()) break;
-      await pacer.until(Number(message.receivedNs - originNs) / 1e9);
+      playedSeconds = await pacer.until(Number(message.receivedNs - originNs) / 1e9);
       if (isEnding()) break;
       publish(message);
       published++;
     }
     if (published === before && !isEnding())
       throw new ParameterError(`${source}: no message from start ${startSeconds} s on`);
+    if (loop && rate > 0 && !isEnding()) await sleep(turnMs(playedSeconds, published - before));
   } while (loop && !isEnding());
   clock?.stop();
   return `${published} messages${unreadable > 0 ? `, ${unreadable} damaged ones left out` : ''}`;
 }
+
+/** How long after its last message a bag begins again: its mean interval between two, as it was played. */
+const turnMs = (playedSeconds: number, messages: number): number =>
+  Math.max(LEAST_TURN_MS, (playedSeconds / Math.max(1, messages - 1)) * 1000);
 
 const nanoseconds = (seconds: number): bigint => BigInt(Math.round(seconds * 1e9));
 

@@ -108,9 +108,30 @@ test('topics, start, rate, loop and /clock; what was latched before the start is
   expect(Math.max(...times)).toBeLessThan(0.4901);
   const back = times.flatMap((time, i) => (i > 0 && time < times[i - 1] ? i : []));
   expect(back.length).toBeGreaterThanOrEqual(2); // once a loop
-  // .48 s at 50 Hz
-  expect(back[1] - back[0]).toBeGreaterThan(24 / (1 + PATIENCE));
-  expect(back[1] - back[0]).toBeLessThan(30);
+  // .48 s and the turn's .1 s at 50 Hz
+  expect(back[1] - back[0]).toBeGreaterThan(29 / (1 + PATIENCE));
+  expect(back[1] - back[0]).toBeLessThan(35);
+});
+
+test.each([
+  ['one moment', [100, 100, 100], 100],
+  ['half a second between its messages', [100, 100.5, 101], 500],
+])('a loop over a bag of %s waits before it begins again', async (_, seconds, turnMs) => {
+  const path = join(folder, 'turn.mcap');
+  const messages = seconds.map((at, i) => twistMessage('/speed', at, i));
+  await writeMcap(path, messages);
+  const env = rosEnvironment();
+  peer = new Peer(['/speed=geometry_msgs/msg/TwistStamped:raw_sub'], env);
+  replay(path, { loop: 'true' }, env);
+  const found = await take('/speed', 9);
+  expect(found.map(({ raw }) => raw)).toEqual(
+    [...messages, ...messages, ...messages].map((message) => Buffer.from(cdr(message)).toString('base64')),
+  );
+  const at = found.map(({ at }) => (at as number) * 1000);
+  for (const first of [3, 6]) {
+    expect(at[first] - at[first - 1]).toBeGreaterThan(turnMs * 0.8);
+    expect(at[first] - at[first - 1]).toBeLessThan(turnMs + 300 * PATIENCE);
+  }
 });
 
 test('into depth_node under other names: depth with the recorded stamps', async () => {
