@@ -2,6 +2,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { openBag } from '../../../src/media/bag/bag';
 import { McapFileWriter, type ChunkCompression } from '../../../src/media/bag/mcapWriter';
 import { readByMcapRos2, readByRosbags } from '../../support/bagReaders';
@@ -142,6 +144,34 @@ test('a range of time is read by the index, by streaming, and of both ends or on
     expect(await times(11_375_000_000n)).toEqual([11.375, 11.385]);
     await bag.close();
   }
+});
+
+test('memory for the index of chunks grows by little more than their records', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = (): number => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const path = join(folder, 'many_chunks.mcap');
+  const writer = await write(path, 'none', []);
+  const message = cdr(twistMessage('/speed', 1, 1));
+  const addChunks = async (chunks: number): Promise<void> => {
+    for (let i = 0; i < chunks; i++) {
+      writer.add(2, BigInt(i), message);
+      await writer.flush();
+    }
+  };
+  await addChunks(500);
+  const before = used();
+  const CHUNKS = 10_000;
+  await addChunks(CHUNKS);
+  expect((used() - before) / CHUNKS).toBeLessThan(300); // as objects it was 680
+  await writer.close();
+  const { rows, bag } = await readByUs(path);
+  expect(rows).toHaveLength(500 + CHUNKS);
+  expect(bag.caveats).toEqual([]);
 });
 
 test('a file that is there is kept unless it may be written over', async () => {
