@@ -18,9 +18,15 @@ const SUBSCRIBER_POLL_MS = 20;
 const SETTLED_MS = 300;
 /** Latched by definition, also where no quality of service was recorded. */
 const STATIC_TRANSFORMS = '/tf_static';
-/** Messages kept for those who come late, and for those who are slow, where the bag does not say how many. */
+/**
+ * Of /tf_static at least so many messages are kept for those who come late: it has many publishers, one message each, of which a bag knows those that were
+ * found when its recorder subscribed.
+ */
 const LATCHED_DEPTH = 100;
+/** Kept for those who are slow, and of other latched topics for those who come late where the bag says no depth. */
 const DEPTH = 10;
+/** Between two passes of a loop at least: whatever was recorded, a loop must not flood its subscribers. */
+const LEAST_TURN_MS = 100;
 
 /** Returns what was played. @throws ParameterError, FrameSourceError */
 export async function playBag(node: RosNode, parameters: ReplayParameters): Promise<string> {
@@ -55,23 +61,37 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
     for await (const message of bag.messages(latched, { beforeNs: fromNs, onDamage, onUnreadable })) {
       if (!isEnding() && publishers.has(message.topic)) publish(message);
     }
-    const pacer = new Pacer(rate, startSeconds);
+    const pacer = new Pacer(rate, startSeconds, (seconds) =>
+      log.warnOnce('gap', `${source}: ${describeGap(seconds)} without a message are skipped`),
+    );
     clock?.follow(() => originNs + nanoseconds(pacer.position()));
+    let playedSeconds = 0;
     for await (const message of bag.messages([...publishers.keys()], { fromNs, onDamage, onUnreadable })) {
       if (isEnding()) break;
-      await pacer.until(Number(message.receivedNs - originNs) / 1e9);
+      playedSeconds = await pacer.until(Number(message.receivedNs - originNs) / 1e9);
       if (isEnding()) break;
       publish(message);
       published++;
     }
     if (published === before && !isEnding())
       throw new ParameterError(`${source}: no message from start ${startSeconds} s on`);
+    if (loop && rate > 0 && !isEnding()) await sleep(turnMs(playedSeconds, published - before));
   } while (loop && !isEnding());
   clock?.stop();
   return `${published} messages${unreadable > 0 ? `, ${unreadable} damaged ones left out` : ''}`;
 }
 
+/** How long after its last message a bag begins again: its mean interval between two, as it was played. */
+const turnMs = (playedSeconds: number, messages: number): number =>
+  Math.max(LEAST_TURN_MS, (playedSeconds / Math.max(1, messages - 1)) * 1000);
+
 const nanoseconds = (seconds: number): bigint => BigInt(Math.round(seconds * 1e9));
+
+/** As of a clock that was set while recording. */
+const describeGap = (seconds: number): string =>
+  seconds > 86_400 ? `${(seconds / 86_400).toFixed(1)} days` : `${seconds.toFixed(0)} s`;
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 const describe = (topics: readonly BagTopic[]): string =>
   topics.map(({ name, type }) => `${name} (${type})`).join(', ') || 'no topics';
@@ -105,9 +125,11 @@ function playedQos(topic: BagTopic, unrecorded: Reliability): Qos {
   const { offeredQos } = topic;
   const reliable = offeredQos ? offeredQos.some((offer) => offer.reliable) : unrecorded === 'reliable';
   const depths = (offeredQos ?? []).map(({ depth }) => depth);
-  const latchedDepth = depths.length === 0 || depths.includes(0) ? LATCHED_DEPTH : depths.reduce((a, b) => a + b);
-  const depth = isLatched(topic) ? latchedDepth : Math.max(DEPTH, ...depths);
-  return qos(reliable ? 'reliable' : 'best_effort', depth, isLatched(topic));
+  const latched = isLatched(topic);
+  // Of a map's publisher, of depth 1, a late subscriber is to get the newest map alone.
+  const kept = depths.length === 0 || depths.includes(0) ? DEPTH * Math.max(1, depths.length) : sum(depths);
+  const latchedDepth = topic.name === STATIC_TRANSFORMS ? Math.max(LATCHED_DEPTH, kept) : kept;
+  return qos(reliable ? 'reliable' : 'best_effort', latched ? latchedDepth : Math.max(DEPTH, ...depths), latched);
 }
 
 function createPublishers(

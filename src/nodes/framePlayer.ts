@@ -49,11 +49,13 @@ interface Outlets {
 async function play(
   node: RosNode,
   source: FrameSource,
-  { rate, frameId }: ReplayParameters,
+  { source: path, rate, frameId }: ReplayParameters,
   { image, info, cameraInfo }: Outlets,
 ): Promise<number> {
   const cdr = new CdrWriter();
-  const pacer = new Pacer(rate);
+  const pacer = new Pacer(rate, 0, (seconds) =>
+    node.getLogger().warn(`${path}: ${seconds.toFixed(0)} s without a frame are skipped`),
+  );
   let published = 0;
   let startStamp: Time | undefined;
   for await (const frame of source.frames()) {

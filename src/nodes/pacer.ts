@@ -2,20 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Later than this behind its time a recording does not catch up by a burst: it goes on from now. */
 const LATE_SECONDS = 0.5;
+/** A wait that is longer, of the time it is played in, is no pause but a clock that was set: a computer without a battery records 1970 until it has the time. */
+const LONGEST_WAIT_SECONDS = 3600;
 
 /** Keeps a recording's pace: every moment is due by the recording's own clock, so that delays do not add up. */
 export class Pacer {
   readonly #rate: number;
+  readonly #onGap: (seconds: number) => void;
   /** When the recording's time 0 was due, in the milliseconds of performance.now. */
   #zeroMs: number | undefined;
   #firstDueMs = 0;
   /** The moment waited for: the recording's time is not beyond it. */
   #next: number;
 
-  /** `rate`: multiple of the recording's; 0 does not wait. `start`: where in the recording it is before the first moment, in seconds. */
-  constructor(rate: number, start = 0) {
+  /**
+   * `rate`: multiple of the recording's; 0 does not wait. `start`: where in the recording it is before the first moment, in seconds. `onGap` is told of the
+   * recording's seconds that are not waited for, because that would take longer than LONGEST_WAIT_SECONDS.
+   */
+  constructor(rate: number, start = 0, onGap: (seconds: number) => void = () => undefined) {
     this.#rate = rate;
     this.#next = start;
+    this.#onGap = onGap;
   }
 
   /**
@@ -35,7 +42,12 @@ export class Pacer {
       this.#firstDueMs = performance.now();
       this.#zeroMs = this.#firstDueMs - playedMs;
     }
-    const waitMs = this.#zeroMs + playedMs - performance.now();
+    let waitMs = this.#zeroMs + playedMs - performance.now();
+    if (waitMs > LONGEST_WAIT_SECONDS * 1000) {
+      this.#zeroMs -= waitMs;
+      this.#onGap((waitMs * this.#rate) / 1000);
+      waitMs = 0;
+    }
     if (waitMs > 0) await sleep(waitMs);
     else await nextTurn();
     if (waitMs < -LATE_SECONDS * 1000) this.#zeroMs -= waitMs;

@@ -11,10 +11,20 @@ interface RecordFlags {
   force?: boolean;
 }
 
+/** What setTimeout takes, 24.8 days: from there on it fires at once. */
+const LONGEST_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
+
 function positiveNumber(text: string): number {
   const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('it must be a number above 0');
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('it must be a number above 0');
   return value;
+}
+
+function duration(text: string): number {
+  const seconds = positiveNumber(text);
+  if (seconds > LONGEST_SECONDS)
+    throw new InvalidArgumentError(`at most ${LONGEST_SECONDS} (24 days); without it, recording ends with Ctrl-C`);
+  return seconds;
 }
 
 async function record(file: string | undefined, flags: RecordFlags): Promise<void> {
@@ -46,7 +56,7 @@ export function registerRecord(program: Command): void {
     .option('--topics <topics...>', 'topics to record, also those that appear later')
     .option('--all', 'every topic, hidden ones left out')
     .addOption(new Option('--compression <kind>', 'of the chunks').choices(['none', 'zstd']).default('zstd'))
-    .option('--duration <seconds>', 'end after so many seconds', positiveNumber)
+    .option('--duration <seconds>', 'end after so many seconds', duration)
     .option('--max-size <megabytes>', 'end when the file is as large', positiveNumber)
     .option('--force', 'write over a file that is there')
     .action(record);

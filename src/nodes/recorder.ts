@@ -47,15 +47,21 @@ export async function record(options: RecorderOptions): Promise<void> {
   const recorder = new Recorder(node, writer, topics);
   const started = performance.now();
   const progress = new Progress(recorder, writer);
-  onEnd(async () => {
+  const close = async (): Promise<void> => {
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
     progress.stop();
     const whole = await writer.close().then(
       () => true,
       () => false,
     );
-    if (!whole) return; // the failure was said when it happened
-    console.log(`${path}: ${recorder.summary()} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    if (!whole) return; // the failure is said below
+    console.log(`${path}: ${recorder.summary()} in ${seconds} s`);
     for (const name of recorder.missing()) console.error(`record: nothing came on ${name}`);
+  };
+  onEnd(close, {
+    left: () => writer.queuedBytes,
+    describe: () => `${(writer.queuedBytes / 1e6).toFixed(1)} MB wait for the disk`,
+    abandon: () => writer.abandon(),
   });
   void writer.failed.then(({ message }) => {
     console.error(`record: ${message}`);
@@ -111,8 +117,12 @@ class Recorder {
       if (offers.length === 0) continue;
       const offer = weakest(offers);
       const topic = this.#topics.get(name);
-      if (!topic) this.#add(name, types[0], offers, offer);
-      else if ((topic.offer.reliable && !offer.reliable) || (topic.offer.transientLocal && !offer.transientLocal)) {
+      if (!topic) {
+        this.#add(name, types[0], offers, offer);
+        continue;
+      }
+      this.#writer.updateOffers(topic.channelId, offers);
+      if ((topic.offer.reliable && !offer.reliable) || (topic.offer.transientLocal && !offer.transientLocal)) {
         this.#lostBefore += topic.listener.lost.count;
         topic.listener.lost.release();
         this.#node.destroySubscription(topic.listener.subscription);
@@ -157,10 +167,17 @@ class Recorder {
     const subscription = this.#node.createSubscription(type, name, options, (message) => {
       if (isEnding()) return;
       const { sec, nanosec } = this.#node.now().toMsg();
-      this.#heard.add(name);
+      if (!this.#heard.has(name)) this.#hear(name, channelId);
       this.#writer.add(channelId, BigInt(sec) * 1_000_000_000n + BigInt(nanosec), message);
     });
     return { subscription, lost: new LostMessages(subscription) };
+  }
+
+  /** The first message of a latched topic comes as soon as one of its publishers is found: by now more of them may be. */
+  #hear(name: string, channelId: number): void {
+    this.#heard.add(name);
+    const offers = this.#offers(name);
+    if (offers.length > 0) this.#writer.updateOffers(channelId, offers);
   }
 }
 

@@ -42,6 +42,34 @@ test('a moment before the last one is due at once, and does not turn time back',
   expect(performance.now() - started).toBeLessThan(400);
 });
 
+test('a clock that was set while recording: the years are skipped and told, and the pace goes on behind them', async () => {
+  const gaps: number[] = [];
+  const pacer = new Pacer(2, 0, (seconds) => gaps.push(seconds));
+  await pacer.until(0);
+  await pacer.until(0.1);
+  const years = 1.7e9;
+  const times: number[] = [];
+  for (let moment = 0; moment < 5; moment++) {
+    const played = await pacer.until(years + moment * 0.1);
+    times.push(performance.now());
+    expect(played).toBeGreaterThan(0.04 + moment * 0.05);
+    expect(played).toBeLessThan(1);
+    expect(pacer.position()).toBeCloseTo(years + moment * 0.1, 1);
+  }
+  times.slice(1).forEach((time, i) => expect(time - times[i]).toBeGreaterThan(35));
+  expect(gaps).toEqual([expect.closeTo(years, 0)]);
+});
+
+test('a pause of the recording is waited for', async () => {
+  const pacer = new Pacer(10_000, 0, () => {
+    throw new Error('no gap');
+  });
+  await pacer.until(0);
+  const started = performance.now();
+  await pacer.until(5000); // .5 s as it is played
+  expect(performance.now() - started).toBeGreaterThan(480);
+});
+
 test('its position runs with the recording, starts where it is told, and never passes the moment waited for', async () => {
   const pacer = new Pacer(10, 3);
   expect(pacer.position()).toBe(3);

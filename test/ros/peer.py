@@ -1,7 +1,7 @@
 """
 The other end of the nodes under test: an ordinary rclpy process, driven by JSON lines on stdin, answering in JSON lines on stdout.
 
-Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic; latched_pub and latched_sub are transient local, of depth 1 and 50. Every message that comes in on a subscription is written out at once.
+Arguments: TOPIC=TYPE:pub or TOPIC=TYPE:sub for every topic; latched_pub and latched_sub are transient local, of depth 1 and 100. Every message that comes in on a subscription is written out at once.
 For raw_sub, raw_latched_sub, raw_best_effort_sub any type is given in full (sensor_msgs/msg/Imu), and the messages are written out as their bytes.
 """
 
@@ -251,7 +251,7 @@ class Peer(Operations):
             depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
         )
         latched_sub = QoSProfile(  # what several keep, or one keeps of many, is to come
-            depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+            depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
         )
         for topic in topics:
             name, _, rest = topic.partition('=')

@@ -88,7 +88,7 @@ test.each(['zstd', 'none'])(
       expect(ofTopic(rows, topic)).toEqual(raws);
       expect(ofTopic(mcapRos2, topic)).toEqual(raws);
       expect(ofTopic(ours.rows, topic)).toEqual(raws);
-      expect(offers.get(topic)).toEqual([['RELIABLE', 'VOLATILE']]);
+      expect(offers.get(topic)).toEqual([['RELIABLE', 'VOLATILE', 'UNKNOWN', 0]]);
     }
     const decoded = (from: BagRow[]) => from.map(({ topic, type, ns, fields }) => ({ topic, type, ns, fields }));
     expect(decoded(mcapRos2)).toEqual(decoded(rows));
@@ -121,8 +121,8 @@ test('latched messages, a best-effort driver, a topic that comes late, one that 
   expect(ofTopic(rows, '/late').length).toBeGreaterThan(2);
   expect(ofTopic(late, '/late')).toEqual(expect.arrayContaining(ofTopic(rows, '/late')));
   expect(Object.fromEntries(offers)).toEqual({
-    '/odom': [['RELIABLE', 'TRANSIENT_LOCAL']],
-    '/late': [['BEST_EFFORT', 'VOLATILE']],
+    '/odom': [['RELIABLE', 'TRANSIENT_LOCAL', 'UNKNOWN', 0]],
+    '/late': [['BEST_EFFORT', 'VOLATILE', 'UNKNOWN', 0]],
   });
 });
 
@@ -143,6 +143,33 @@ test('a best-effort publisher beside a reliable one is heard, too', async () => 
   const found = ofTopic(readByRosbags(path).rows, '/imu');
   expect(found.length).toBeGreaterThan(15);
   expect(ofTopic(published as Published[], '/imu')).toEqual(expect.arrayContaining(found));
+});
+
+test('a publisher that comes before the first message is in what was offered', async () => {
+  const env = rosEnvironment();
+  const path = join(folder, 'second_offer.mcap');
+  recorder = new Program(CLI, ['record', '--topics', '/odom', path], env);
+  peer = startPeer(env, ['/odom']);
+  await peer.matched();
+  const other = startPeer(env, ['/odom'], 'latched_pub');
+  await other.matched();
+  await sleep(1000 * PATIENCE); // until the recorder has seen it
+  await publish(3, ['/odom']);
+  await delivered();
+  await other.close();
+  recorder.signal('SIGINT');
+  expect((await recorder.ended).code).toBe(0);
+  const { rows, offers } = readByRosbags(path);
+  expect(rows).toHaveLength(3);
+  expect(
+    offers
+      .get('/odom')!
+      .map(([reliability, durability]) => [reliability, durability])
+      .sort(),
+  ).toEqual([
+    ['RELIABLE', 'TRANSIENT_LOCAL'],
+    ['RELIABLE', 'VOLATILE'],
+  ]);
 });
 
 test('killed while recording: all readers read everything up to the last second', async () => {
@@ -222,6 +249,8 @@ test.each([
   ['no topics', ['nothing.mcap'], /give --topics with the topics, or --all/],
   ['both', ['--all', '--topics', '/a', 'both.mcap'], /give --topics with the topics, or --all/],
   ['a time below 0', ['--duration', '-1', '--all', 'a.mcap'], /it must be a number above 0/],
+  ['a time beyond timers', ['--duration', '3e6', '--all', 'a.mcap'], /at most 2147483 \(24 days\)/],
+  ['a time without an end', ['--duration', 'Infinity', '--all', 'a.mcap'], /it must be a number above 0/],
   ['no folder', ['--all', 'no/folder.mcap'], /folder\.mcap: cannot be written \(ENOENT\)/],
 ])('%s is refused', async (_, args, message) => {
   writeFileSync(join(folder, 'there.mcap'), 'mine');

@@ -2,8 +2,17 @@
 import { copyFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { McapFileWriter } from '../../src/media/bag/mcapWriter';
 import { filledUp, readByRosbags, writeByRosbags, type BagRow } from '../support/bagReaders';
-import { cdr, damageSqliteMessage, makeBagFolder, twistMessage, writeMcap } from '../support/bagWriter';
+import {
+  cdr,
+  damageSqliteMessage,
+  makeBagFolder,
+  staticTransformsMessage,
+  twistMessage,
+  writeMcap,
+} from '../support/bagWriter';
 import { Program } from '../support/program';
 import { NodeProcess, PATIENCE, Peer, ROOT, rosEnvironment, type PeerMessage } from '../support/ros';
 import { tinyModel } from '../support/tinyModel';
@@ -99,9 +108,30 @@ test('topics, start, rate, loop and /clock; what was latched before the start is
   expect(Math.max(...times)).toBeLessThan(0.4901);
   const back = times.flatMap((time, i) => (i > 0 && time < times[i - 1] ? i : []));
   expect(back.length).toBeGreaterThanOrEqual(2); // once a loop
-  // .48 s at 50 Hz
-  expect(back[1] - back[0]).toBeGreaterThan(24 / (1 + PATIENCE));
-  expect(back[1] - back[0]).toBeLessThan(30);
+  // .48 s and the turn's .1 s at 50 Hz
+  expect(back[1] - back[0]).toBeGreaterThan(29 / (1 + PATIENCE));
+  expect(back[1] - back[0]).toBeLessThan(35);
+});
+
+test.each([
+  ['one moment', [100, 100, 100], 100],
+  ['half a second between its messages', [100, 100.5, 101], 500],
+])('a loop over a bag of %s waits before it begins again', async (_, seconds, turnMs) => {
+  const path = join(folder, 'turn.mcap');
+  const messages = seconds.map((at, i) => twistMessage('/speed', at, i));
+  await writeMcap(path, messages);
+  const env = rosEnvironment();
+  peer = new Peer(['/speed=geometry_msgs/msg/TwistStamped:raw_sub'], env);
+  replay(path, { loop: 'true' }, env);
+  const found = await take('/speed', 9);
+  expect(found.map(({ raw }) => raw)).toEqual(
+    [...messages, ...messages, ...messages].map((message) => Buffer.from(cdr(message)).toString('base64')),
+  );
+  const at = found.map(({ at }) => (at as number) * 1000);
+  for (const first of [3, 6]) {
+    expect(at[first] - at[first - 1]).toBeGreaterThan(turnMs * 0.8);
+    expect(at[first] - at[first - 1]).toBeLessThan(turnMs + 300 * PATIENCE);
+  }
 });
 
 test('into depth_node under other names: depth with the recorded stamps', async () => {
@@ -141,7 +171,50 @@ test('played and recorded again: the same bytes', async () => {
   const again = readByRosbags(path);
   for (const topic of topics)
     expect(again.rows.filter((row) => row.topic === topic).map(({ raw }) => raw)).toEqual(recorded(topic));
-  expect(again.offers.get('/tf_static')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL']]);
+  expect(again.offers.get('/tf_static')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL', 'UNKNOWN', 0]]);
+});
+
+test('a bag that begins in 1970, until the clock was set: played in its pace, /clock follows, one warning', async () => {
+  const path = join(folder, 'clock_set.mcap');
+  const NOW = 1_700_000_000;
+  const seconds = [5, 5.2, ...Array.from({ length: 10 }, (_, i) => NOW + i * 0.1)];
+  await writeMcap(
+    path,
+    seconds.map((at) => twistMessage('/speed', at, 1)),
+  );
+  const env = rosEnvironment();
+  peer = new Peer(['/speed=geometry_msgs/msg/TwistStamped:raw_sub', '/clock=rosgraph_msgs/msg/Clock:raw_sub'], env);
+  const node = replay(path, { clock: '20.0' }, env);
+  expect(await node.exitCode()).toBe(0);
+  const times = peer.received('/speed').map(({ at }) => at as number);
+  expect(times).toHaveLength(seconds.length);
+  expect(times[11] - times[2]).toBeGreaterThan(0.8);
+  const clock = played('/clock').map((raw) => Buffer.from(raw, 'base64').readInt32LE(4));
+  expect(clock.filter((sec) => sec >= NOW).length).toBeGreaterThan(10 / PATIENCE);
+  expect(node.count(/clock_set\.mcap: 19675\.\d days without a message are skipped/)).toBe(1);
+});
+
+test('a dozen latched transforms of our own recording reach whoever comes later, all of them', async () => {
+  const path = join(folder, 'latched.mcap');
+  const writer = await McapFileWriter.create(path, { compression: 'none', overwrite: false });
+  const offer = [{ reliable: true, transientLocal: true, depth: 0 }]; // one publisher found, of unknown depth
+  const transforms = writer.addChannel('/tf_static', { type: 'tf2_msgs/msg/TFMessage', definition: '' }, offer);
+  const speed = writer.addChannel('/speed', { type: 'geometry_msgs/msg/TwistStamped', definition: '' }, []);
+  const mounts = Array.from({ length: 12 }, (_, i) =>
+    staticTransformsMessage(100, [['base_link', `sensor_${i}`, [i, 0, 0], [0, 0, 0, 1]]]),
+  );
+  for (const mount of mounts) writer.add(transforms, mount.receivedNs, cdr(mount));
+  for (let i = 0; i < 60; i++) writer.add(speed, BigInt(100 + i) * 1_000_000_000n, cdr(twistMessage('/speed', i, i)));
+  await writer.close();
+  const env = rosEnvironment();
+  const node = replay(path, { wait_for_subscriber: 'false' }, env);
+  await node.logged(/latched\.mcap: \/speed, \/tf_static/);
+  await sleep(500 * PATIENCE);
+  peer = new Peer(['/tf_static=tf2_msgs/msg/TFMessage:raw_latched_sub'], env);
+  const late = await take('/tf_static', mounts.length);
+  expect(late.map(({ raw }) => raw)).toEqual(
+    mounts.map((mount) => filledUp(Buffer.from(cdr(mount)).toString('base64'))),
+  );
 });
 
 describe('cut off:', () => {

@@ -46,7 +46,8 @@ def by_rosbags(path):
             say(connection.topic, connection.msgtype, ns, raw, reader.deserialize(raw, connection.msgtype))
         for connection in reader.connections:
             offers = connection.ext.offered_qos_profiles
-            print(json.dumps({'offers': [[qos.reliability.name, qos.durability.name] for qos in offers], 'topic': connection.topic}))
+            rows = [[qos.reliability.name, qos.durability.name, qos.history.name, qos.depth] for qos in offers]
+            print(json.dumps({'offers': rows, 'topic': connection.topic}))
 
 
 def by_mcap_ros2(path):

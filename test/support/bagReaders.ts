@@ -21,7 +21,9 @@ export function filledUp(base64: string): string {
   return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]).toString('base64');
 }
 
-function run(args: string[]): (BagRow & { offers?: [string, string][] })[] {
+type Offer = [reliability: string, durability: string, history: string, depth: number];
+
+function run(args: string[]): (BagRow & { offers?: Offer[] })[] {
   const python = process.env.DEPTHGRAD_BAG_PYTHON;
   if (!python) throw new Error('DEPTHGRAD_BAG_PYTHON is not set: npm test does it, or "source scripts/env.sh"');
   const script = join(ROOT, 'test', 'support', 'bagReaders.py');
@@ -33,8 +35,8 @@ function run(args: string[]): (BagRow & { offers?: [string, string][] })[] {
     .map((line) => JSON.parse(line) as BagRow);
 }
 
-/** Every message; `offers`: reliability and durability of each publisher, by topic. */
-export function readByRosbags(path: string): { rows: BagRow[]; offers: Map<string, [string, string][]> } {
+/** Every message; `offers`: of each publisher, by topic. */
+export function readByRosbags(path: string): { rows: BagRow[]; offers: Map<string, Offer[]> } {
   const lines = run(['rosbags', path]);
   const offers = new Map(lines.flatMap(({ topic, offers }) => (offers ? [[topic, offers] as const] : [])));
   return { rows: lines.filter((line) => !line.offers), offers };

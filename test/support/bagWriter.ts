@@ -33,6 +33,8 @@ export interface McapOptions {
   chunkSize?: number;
   /** Written as rosbag2's fastwrite preset does: neither chunks nor an index. */
   chunks?: boolean;
+  /** Index the messages of each chunk; false as rosbag2's noMessageIndex. */
+  messageIndex?: boolean;
   /** Compress the chunks. */
   zstd?: boolean;
 }
@@ -40,7 +42,7 @@ export interface McapOptions {
 export async function writeMcap(
   path: string,
   messages: Iterable<WrittenMessage>,
-  { chunkSize = 1 << 16, chunks = true, zstd = false }: McapOptions = {},
+  { chunkSize = 1 << 16, chunks = true, messageIndex = true, zstd = false }: McapOptions = {},
 ): Promise<void> {
   const { McapWriter } = await import('@mcap/core');
   const file = await open(path, 'w');
@@ -55,7 +57,13 @@ export async function writeMcap(
   await zstdCodec.isLoaded;
   const compressChunk = (data: Uint8Array) => ({ compression: 'zstd', compressedData: zstdCodec.compress(data) });
   const compression = zstd ? { compressChunk } : {};
-  const writer = new McapWriter({ writable, useChunks: chunks, chunkSize, ...compression });
+  const writer = new McapWriter({
+    writable,
+    useChunks: chunks,
+    useMessageIndex: messageIndex,
+    chunkSize,
+    ...compression,
+  });
   await writer.start({ profile: 'ros2', library: 'depthgrad test' });
   const channels = new Map<string, number>();
   for (const written of messages) {

@@ -18,6 +18,8 @@ export class Program {
   readonly ended: Promise<ProgramEnd>;
   /** stdout so far. */
   output = '';
+  /** stderr so far. */
+  errors = '';
   readonly #mark = randomUUID();
   readonly #signal: (signal: NodeJS.Signals) => void;
 
@@ -36,12 +38,11 @@ export class Program {
       env: { ...env, [MARK]: this.#mark },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    let errors = '';
     child.stdout.on('data', (text: Buffer) => (this.output += text.toString()));
-    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+    child.stderr.on('data', (text: Buffer) => (this.errors += text.toString()));
     this.#signal = (signal) => void child.kill(signal);
     this.ended = new Promise((resolve) => {
-      child.once('close', (code) => resolve({ code, output: this.output, errors }));
+      child.once('close', (code) => resolve({ code, output: this.output, errors: this.errors }));
     });
   }
 

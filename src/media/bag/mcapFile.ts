@@ -36,7 +36,11 @@ function topicList(topics: TopicMap): BagTopic[] {
   });
 }
 
-/** The index at the file's end; undefined where there is none to go by: cut off, or written without chunks. */
+/** Its messages are not indexed, which the specification leaves to the writer (noMessageIndex): the library takes that for damage. */
+const isUnindexed = ({ messageIndexLength, messageEndTime }: McapIndexedReader['chunkIndexes'][number]): boolean =>
+  messageIndexLength === 0n && messageEndTime > 0n; // 0 where it has schemas and channels alone
+
+/** The index at the file's end; undefined where there is none to go by: cut off, or written without chunks or without an index of their messages. */
 async function readIndex(
   handle: FileHandle,
   decompressHandlers: Decompressors,
@@ -47,7 +51,8 @@ async function readIndex(
       readable: new HandleReadable(handle),
       decompressHandlers,
     });
-    return reader.chunkIndexes.length > 0 ? reader : undefined;
+    const { chunkIndexes } = reader;
+    return chunkIndexes.length > 0 && !chunkIndexes.some(isUnindexed) ? reader : undefined;
   } catch {
     return undefined; // the streaming pass says what is wrong, and where
   }

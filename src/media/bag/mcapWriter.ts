@@ -5,7 +5,7 @@
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import type { ChunkIndex, McapChunkBuilder, McapRecordBuilder, Statistics, SummaryOffset } from '@mcap/core' with {
+import type { McapChunkBuilder, McapRecordBuilder, Statistics, SummaryOffset } from '@mcap/core' with {
   'resolution-mode': 'import',
 };
 import zstd from '@foxglove/wasm-zstd';
@@ -21,6 +21,8 @@ const CHUNK_BYTES = 1 << 20;
 const ZSTD_LEVEL = 1;
 /** Chunks that wait for the disk; what comes beyond is dropped and counted, for memory is what all the nodes live on. */
 const QUEUE_BYTES = 128 << 20;
+/** Chunk indexes are kept as records of the file, in blocks of about so many bytes: as objects they take five times as much, 75 MB or more an hour of raw images. */
+const INDEX_BLOCK_BYTES = 1 << 16;
 /** Opcode, length and fields of a footer up to its checksum, which covers them. */
 const FOOTER_BYTES_IN_CRC = 25;
 
@@ -57,7 +59,8 @@ export class McapFileWriter {
     written: boolean;
   }[] = [];
   readonly #statistics: Statistics;
-  readonly #chunkIndexes: ChunkIndex[] = [];
+  readonly #indexBlocks: Uint8Array[] = [];
+  readonly #indexInWork: McapRecordBuilder;
   /** Where the data ends and the end records begin, of all that was handed to the disk. */
   #end = 0;
   #queuedBytes = 0;
@@ -91,6 +94,7 @@ export class McapFileWriter {
     this.#handle = handle;
     this.#compression = compression;
     this.#chunk = new core.McapChunkBuilder({});
+    this.#indexInWork = new core.McapRecordBuilder();
     this.#statistics = {
       messageCount: 0n,
       schemaCount: 0,
@@ -113,14 +117,25 @@ export class McapFileWriter {
     return this.#end;
   }
 
+  /** Those of the file that wait for the disk. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   /** Returns the channel to add the topic's messages by. */
   addChannel(topic: string, schema: MessageSchema, offeredQos: readonly OfferedQos[]): number {
     let known = this.#schemas.get(schema.type);
     if (!known) this.#schemas.set(schema.type, (known = { id: this.#schemas.size + 1, schema }));
-    const metadata = new Map([['offered_qos_profiles', writeOfferedQos(offeredQos)]]);
     const id = this.#channels.length;
-    this.#channels.push({ id, schemaId: known.id, topic, metadata, written: false });
+    this.#channels.push({ id, schemaId: known.id, topic, metadata: new Map(), written: false });
+    this.updateOffers(id, offeredQos);
     return id;
+  }
+
+  /** Publishers are discovered one after another: what they offer can be said anew until the channel's first message is added. */
+  updateOffers(channelId: number, offeredQos: readonly OfferedQos[]): void {
+    const channel = this.#channels[channelId];
+    if (!channel.written) channel.metadata.set('offered_qos_profiles', writeOfferedQos(offeredQos));
   }
 
   /** `cdr` is copied. */
@@ -143,12 +158,26 @@ export class McapFileWriter {
     await this.#writing;
   }
 
+  /** Leaves out what waits for the disk, all but the chunk it is taking just now; the file has no index then. It counts as a failure. */
+  abandon(): void {
+    if (this.#failure) return;
+    const what = `up to ${(this.#queuedBytes / 1e6).toFixed(1)} MB that waited for the disk are left out`;
+    this.#giveUp(new FrameSourceError(this.path, `${what}; what was written before can be read`));
+  }
+
   /** Writes the index. @throws FrameSourceError when the file could not be written to its end */
   async close(): Promise<void> {
     await this.flush();
     if (!this.#failure) {
       const records = this.#summary();
-      await this.#writeAt([records], this.#end).catch((error: NodeJS.ErrnoException) => this.#onError(error));
+      this.#queuedBytes += records.length;
+      try {
+        await this.#writeAt([records], this.#end);
+      } catch (error) {
+        this.#onError(error as NodeJS.ErrnoException);
+        await this.#restoreEnd(this.#end);
+      }
+      this.#queuedBytes -= records.length;
     }
     await this.#handle.close();
     if (this.#failure) throw this.#failure;
@@ -197,7 +226,7 @@ export class McapFileWriter {
       messageIndexOffsets.set(index.channelId, BigInt(this.#end + builder.length));
       builder.writeMessageIndex(index);
     }
-    this.#chunkIndexes.push({
+    this.#indexInWork.writeChunkIndex({
       ...times,
       chunkStartOffset: BigInt(this.#end),
       chunkLength: BigInt(chunkLength),
@@ -207,9 +236,15 @@ export class McapFileWriter {
       compressedSize: BigInt(records.length),
       uncompressedSize,
     });
+    if (this.#indexInWork.length > INDEX_BLOCK_BYTES) this.#endIndexBlock();
     this.#statistics.chunkCount++;
     chunk.reset();
     this.#append(builder.buffer);
+  }
+
+  #endIndexBlock(): void {
+    this.#indexBlocks.push(this.#indexInWork.buffer);
+    this.#indexInWork.reset();
   }
 
   /** Puts records behind the data there is, and a file's end behind them. */
@@ -218,9 +253,8 @@ export class McapFileWriter {
     this.#end += records.length;
     this.#queuedBytes += records.length;
     this.#writing = this.#writing.then(async () => {
-      if (this.#failure) return;
       try {
-        await this.#writeAt([records, this.#endRecords()], at);
+        if (!this.#failure) await this.#writeAt([records, this.#endRecords()], at);
       } catch (error) {
         this.#onError(error as NodeJS.ErrnoException);
         await this.#restoreEnd(at);
@@ -239,11 +273,16 @@ export class McapFileWriter {
 
   #onError(error: NodeJS.ErrnoException): void {
     const what = error.code === 'ENOSPC' ? 'the disk is full (ENOSPC)' : `cannot be written on (${describe(error)})`;
-    this.#failure = new FrameSourceError(this.path, `${what}; what was recorded before can be read`);
-    this.#fail(this.#failure);
+    this.#giveUp(new FrameSourceError(this.path, `${what}; what was recorded before can be read`));
   }
 
-  /** Takes a chunk that got into the file in part out again. Where even that fails, readers find a file that is cut off. */
+  /** The first reason counts. */
+  #giveUp(failure: FrameSourceError): void {
+    this.#failure ??= failure;
+    this.#fail(failure);
+  }
+
+  /** Takes a chunk, or an index, that got into the file in part out again. Where even that fails, readers find a file that is cut off. */
   async #restoreEnd(at: number): Promise<void> {
     this.#end = at;
     try {
@@ -267,31 +306,49 @@ export class McapFileWriter {
   #summary(): Uint8Array {
     const { McapRecordBuilder, Opcode } = this.#core;
     const builder = new McapRecordBuilder();
-    builder.writeDataEnd({ dataSectionCrc: 0 });
-    const dataEnd = builder.length;
-    const offsets: SummaryOffset[] = [];
-    const group = (groupOpcode: number, write: (to: McapRecordBuilder) => void): void => {
-      const from = builder.length;
+    const parts: Uint8Array[] = [];
+    let at = this.#end;
+    const put = (part: Uint8Array): void => {
+      parts.push(part);
+      at += part.length;
+    };
+    const encoded = (write: (to: McapRecordBuilder) => void): Uint8Array => {
+      builder.reset();
       write(builder);
-      const groupLength = BigInt(builder.length - from);
-      if (groupLength > 0n) offsets.push({ groupOpcode, groupStart: BigInt(this.#end + from), groupLength });
+      return builder.buffer;
+    };
+    const offsets: SummaryOffset[] = [];
+    const group = (groupOpcode: number, records: readonly Uint8Array[]): void => {
+      const groupStart = BigInt(at);
+      records.forEach(put);
+      const groupLength = BigInt(at) - groupStart;
+      if (groupLength > 0n) offsets.push({ groupOpcode, groupStart, groupLength });
     };
     const channels = this.#channels.filter(({ written }) => written);
     const schemas = [...this.#schemas.values()].filter(({ id }) => channels.some(({ schemaId }) => schemaId === id));
     const statistics = { ...this.#statistics, schemaCount: schemas.length, channelCount: channels.length };
-    group(Opcode.SCHEMA, (to) => schemas.forEach(({ id, schema }) => to.writeSchema(this.#schemaRecord(id, schema))));
-    group(Opcode.CHANNEL, (to) => channels.forEach((one) => to.writeChannel({ ...one, messageEncoding: 'cdr' })));
-    group(Opcode.STATISTICS, (to) => to.writeStatistics(statistics));
-    group(Opcode.CHUNK_INDEX, (to) => this.#chunkIndexes.forEach((index) => to.writeChunkIndex(index)));
-    const summaryOffsetStart = BigInt(this.#end + builder.length);
-    offsets.forEach((offset) => builder.writeSummaryOffset(offset));
 
-    const footer = { summaryStart: BigInt(this.#end + dataEnd), summaryOffsetStart, summaryCrc: 0 };
-    const inCrc = new McapRecordBuilder();
-    inCrc.writeFooter(footer);
-    const crc = crc32(inCrc.buffer.subarray(0, FOOTER_BYTES_IN_CRC), crc32(builder.buffer.subarray(dataEnd)));
-    builder.writeFooter({ ...footer, summaryCrc: crc });
-    builder.writeMagic();
-    return builder.buffer;
+    put(encoded((to) => to.writeDataEnd({ dataSectionCrc: 0 })));
+    const summaryStart = BigInt(at);
+    group(
+      Opcode.SCHEMA,
+      schemas.map(({ id, schema }) => encoded((to) => to.writeSchema(this.#schemaRecord(id, schema)))),
+    );
+    group(
+      Opcode.CHANNEL,
+      channels.map((one) => encoded((to) => to.writeChannel({ ...one, messageEncoding: 'cdr' }))),
+    );
+    group(Opcode.STATISTICS, [encoded((to) => to.writeStatistics(statistics))]);
+    this.#endIndexBlock();
+    group(Opcode.CHUNK_INDEX, this.#indexBlocks);
+    const summaryOffsetStart = BigInt(at);
+    for (const offset of offsets) put(encoded((to) => to.writeSummaryOffset(offset)));
+
+    const footer = { summaryStart, summaryOffsetStart, summaryCrc: 0 };
+    const inCrc = [...parts.slice(1), encoded((to) => to.writeFooter(footer)).subarray(0, FOOTER_BYTES_IN_CRC)];
+    const summaryCrc = inCrc.reduce((crc, part) => crc32(part, crc), 0);
+    put(encoded((to) => to.writeFooter({ ...footer, summaryCrc })));
+    put(encoded((to) => to.writeMagic()));
+    return Buffer.concat(parts);
   }
 }

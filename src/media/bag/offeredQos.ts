@@ -14,6 +14,7 @@ export interface OfferedQos {
 }
 
 const KEEP_LAST = 1;
+const HISTORY_UNKNOWN = 3;
 const RELIABLE = 1;
 const BEST_EFFORT = 2;
 const TRANSIENT_LOCAL = 1;
@@ -46,8 +47,8 @@ export function writeOfferedQos(profiles: readonly OfferedQos[]): string {
   const endless = { sec: 9223372036, nsec: 854775807 };
   return stringify(
     profiles.map(({ reliable, transientLocal, depth }) => ({
-      history: KEEP_LAST,
-      depth: depth || 10,
+      history: depth > 0 ? KEEP_LAST : HISTORY_UNKNOWN,
+      depth,
       reliability: reliable ? RELIABLE : BEST_EFFORT,
       durability: transientLocal ? TRANSIENT_LOCAL : VOLATILE,
       deadline: endless,

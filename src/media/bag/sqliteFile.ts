@@ -69,6 +69,16 @@ function readStart(db: Database.Database, cutOff: boolean): bigint | undefined {
   }
 }
 
+/** Messages by topic; undefined where a damaged page does not let them be counted, which needs all. Reading the messages tells of the damage, and where it is. */
+function countMessages(db: Database.Database): Map<bigint, number> | undefined {
+  try {
+    const rows = db.prepare('SELECT topic_id, COUNT(*) AS count FROM messages GROUP BY topic_id').all();
+    return new Map(countsSchema.parse(rows).map(({ topic_id, count }) => [topic_id, Number(count)]));
+  } catch {
+    return undefined;
+  }
+}
+
 /** @throws FrameSourceError when the file is not a bag, or too damaged to say its topics */
 export async function openSqliteFile(path: string): Promise<BagFile> {
   let database: Database.Database | undefined;
@@ -80,13 +90,7 @@ export async function openSqliteFile(path: string): Promise<BagFile> {
     const cutOff = lastWhole !== undefined;
     const topics = topicsSchema.parse(db.prepare('SELECT * FROM topics').all());
     const names = new Map(topics.map(({ id, name }) => [id, name]));
-    const counts = new Map(
-      cutOff
-        ? []
-        : countsSchema
-            .parse(db.prepare('SELECT topic_id, COUNT(*) AS count FROM messages GROUP BY topic_id').all())
-            .map(({ topic_id, count }) => [topic_id, Number(count)]),
-    );
+    const counts = cutOff ? undefined : countMessages(db);
 
     async function* messages(
       wanted: ReadonlySet<string>,
@@ -134,7 +138,7 @@ export async function openSqliteFile(path: string): Promise<BagFile> {
         return {
           name,
           type: typeName(type),
-          messageCount: cutOff ? undefined : (counts.get(id) ?? 0),
+          messageCount: counts && (counts.get(id) ?? 0),
           ...(offeredQos ? { offeredQos } : {}),
           ...(format === 'cdr' ? {} : { foreignEncoding: format }),
         };

@@ -4,12 +4,31 @@
  */
 
 const EXIT_LIMIT_MS = 1800;
+/** A disk that is busy with what it took before can take nothing for many seconds. */
+const STALL_LIMIT_MS = 30_000;
+const POLL_MS = 50;
+
+/** Work that closing has to finish and that may take longer than EXIT_LIMIT_MS, such as a queue for a slow disk. */
+export interface Backlog {
+  /** What is still to be done, in any unit; the process does not end while it changes. 0: nothing. */
+  left(): number;
+  /** The same for whoever waits: "90 MB wait for the disk". */
+  describe(): string;
+  /** It has not moved for STALL_LIMIT_MS, or somebody does not want to wait: what has not begun is to be left out, and said to be. */
+  abandon(): void;
+}
+
 const closers: (() => void | Promise<void>)[] = [];
+const backlogs: Backlog[] = [];
 let ending = false;
+let exitCode = 0;
+/** Set once the process ends later than usual. */
+let endAtOnce: (() => void) | undefined;
 
 /** Has `close` called when the process ends by a signal or by `end`; the last one first. */
-export function onEnd(close: () => void | Promise<void>): void {
+export function onEnd(close: () => void | Promise<void>, backlog?: Backlog): void {
   closers.push(close);
+  if (backlog) backlogs.push(backlog);
 }
 
 /** True once the process is ending: late results are then to be thrown away, late errors not to be reported. */
@@ -17,11 +36,15 @@ export function isEnding(): boolean {
   return ending;
 }
 
-/** Closes everything and exits with the given code, after EXIT_LIMIT_MS at the latest. */
+/**
+ * Closes everything and exits with the given code: EXIT_LIMIT_MS after the last of a backlog at the latest. Of a process that is ending already a code
+ * above 0 becomes the exit code.
+ */
 export async function end(code: number): Promise<void> {
+  exitCode ||= code;
   if (ending) return;
   ending = true;
-  setTimeout(() => process.exit(code), EXIT_LIMIT_MS);
+  watch();
   for (const close of closers.reverse()) {
     try {
       await close();
@@ -29,8 +52,41 @@ export async function end(code: number): Promise<void> {
       process.stderr.write(`while ending: ${(error as Error).message}\n`);
     }
   }
-  process.exit(code);
+  process.exit(exitCode);
 }
 
-process.on('SIGINT', () => void end(0));
+/** Ends the process where its closers do not. */
+function watch(): void {
+  const started = performance.now();
+  const leftNow = (): number => backlogs.reduce((sum, backlog) => sum + backlog.left(), 0);
+  let [left, movedMs, abandoned] = [leftNow(), started, false];
+  const abandon = (): void => {
+    exitCode ||= 1;
+    abandoned = true;
+    movedMs = performance.now();
+    for (const backlog of backlogs) if (backlog.left() > 0) backlog.abandon();
+  };
+  setInterval(() => {
+    const [before, now] = [left, performance.now()];
+    left = leftNow();
+    if (left !== before && !abandoned) movedMs = now;
+    const quietMs = now - movedMs;
+    if (left === 0 || abandoned) {
+      if (quietMs > EXIT_LIMIT_MS) process.exit(exitCode);
+    } else if (quietMs > STALL_LIMIT_MS) {
+      process.stderr.write(`while ending: nothing has moved for ${STALL_LIMIT_MS / 1000} s\n`);
+      abandon();
+    } else if (!endAtOnce && now - started > EXIT_LIMIT_MS) {
+      const what = backlogs.filter((backlog) => backlog.left() > 0).map((backlog) => backlog.describe());
+      process.stderr.write(`ending: ${what.join(', ')}; Ctrl-C leaves that out\n`);
+      endAtOnce = abandon;
+    }
+  }, POLL_MS);
+}
+
+process.on('SIGINT', () => {
+  // npm passes on the Ctrl-C that the terminal has sent to its children already: one counts as a second when the end has been said to take longer.
+  endAtOnce?.();
+  void end(0);
+});
 process.on('SIGTERM', () => void end(0));

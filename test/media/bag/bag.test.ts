@@ -20,6 +20,7 @@ import {
   damageSqliteMessage,
   imageMessage,
   makeBagFolder,
+  twistMessage,
   writeMcap,
   writeSqlite,
 } from '../../support/bagWriter';
@@ -130,6 +131,28 @@ test('messages of a file come in the order of reception, not of writing', async 
   }
 });
 
+test('an MCAP file whose chunks are indexed and whose messages are not is read from start to end', async () => {
+  const path = join(folder, 'no_message_index.mcap');
+  await writeMcap(path, range(0, 12), { chunkSize: 8000, messageIndex: false });
+  const { McapIndexedReader } = await import('@mcap/core');
+  const bytes = readFileSync(path);
+  const readable = {
+    size: async () => BigInt(bytes.length),
+    read: async (at: bigint, size: bigint) => new Uint8Array(bytes.subarray(Number(at), Number(at + size))),
+  };
+  const index = await McapIndexedReader.Initialize({ readable });
+  expect(index.chunkIndexes.length).toBeGreaterThan(2);
+  expect(index.chunkIndexes.every(({ messageIndexLength }) => messageIndexLength === 0n)).toBe(true);
+
+  expect(await received(path)).toEqual({ stamps: count(12) });
+  const bag = await openBag(path);
+  expect(bag.startNs).toBe(0n);
+  expect(bag.caveats.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/has no index: .* written without/),
+  ]);
+  await bag.close();
+});
+
 describe('a damaged bag is read up to the damage, and the error names the file:', () => {
   test.each(['mcap', 'mcap without chunks', 'db3'])('%s cut off', async (kind) => {
     const path = join(folder, `cut-${kind.replaceAll(' ', '-')}.${kind.split(' ')[0]}`);
@@ -156,6 +179,33 @@ describe('a damaged bag is read up to the damage, and the error names the file:'
     expect(stamps.length).toBeLessThan(21);
     expect(error).toBeInstanceOf(BagDamageError);
     expect((error as Error).message).toMatch(/flipped\.mcap: damaged after \d+ .*CRC/);
+  });
+
+  test('a page of a .db3 with rubbish in it', async () => {
+    const path = join(folder, 'page.db3');
+    writeSqlite(
+      path,
+      Array.from({ length: 2000 }, (_, i) => twistMessage('/speed', i, i)),
+    );
+    const bytes = readFileSync(path);
+    const pageBytes = bytes.readUInt16BE(16);
+    const LEAF_OF_TABLE = 0x0d;
+    const leaves = Array.from({ length: bytes.length / pageBytes }, (_, i) => i * pageBytes).filter(
+      (at) => at > 0 && bytes[at] === LEAF_OF_TABLE && bytes.readUInt16BE(at + 3) > 5,
+    );
+    bytes.fill(0xff, leaves[leaves.length >> 1], leaves[leaves.length >> 1] + pageBytes);
+    writeFileSync(path, bytes);
+    const bag = await openBag(path);
+    expect(bag.topics).toEqual([{ name: '/speed', type: 'geometry_msgs/TwistStamped', messageCount: undefined }]);
+    const read: number[] = [];
+    const reading = (async () => {
+      for await (const { receivedNs } of bag.messages(['/speed'])) read.push(Number(receivedNs / 1_000_000_000n));
+    })();
+    await expect(reading).rejects.toThrow(/page\.db3: damaged \(.*malformed.*\); \d+ of the messages/);
+    expect(read.length).toBeGreaterThan(900);
+    expect(read.length).toBeLessThan(1100);
+    expect(read).toEqual(count(read.length));
+    await bag.close();
   });
 
   test('a message whose own compression is damaged', async () => {

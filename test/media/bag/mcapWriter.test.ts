@@ -2,6 +2,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { openBag } from '../../../src/media/bag/bag';
 import { McapFileWriter, type ChunkCompression } from '../../../src/media/bag/mcapWriter';
 import { readByMcapRos2, readByRosbags } from '../../support/bagReaders';
@@ -35,7 +37,7 @@ async function write(
   const channels = new Map([['/cam/image_raw', writer.addChannel('/cam/image_raw', image, offers)]]);
   writer.addChannel('/silent', image, []);
   const twist = { type: 'geometry_msgs/msg/TwistStamped', definition: TWIST };
-  channels.set('/speed', writer.addChannel('/speed', twist, [{ reliable: true, transientLocal: true, depth: 1 }]));
+  channels.set('/speed', writer.addChannel('/speed', twist, [{ reliable: true, transientLocal: true, depth: 0 }]));
   for (const message of messages) writer.add(channels.get(message.topic)!, message.receivedNs, cdr(message));
   return writer;
 }
@@ -78,13 +80,28 @@ test.each(['none', 'zstd'] as const)(
 
     const rosbags = readByRosbags(path);
     expect(withoutFields(rosbags.rows)).toEqual(expected);
-    expect(rosbags.offers.get('/speed')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL']]);
-    expect(rosbags.offers.get('/cam/image_raw')).toEqual([['BEST_EFFORT', 'VOLATILE']]);
+    expect(rosbags.offers.get('/speed')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL', 'UNKNOWN', 0]]);
+    expect(rosbags.offers.get('/cam/image_raw')).toEqual([['BEST_EFFORT', 'VOLATILE', 'KEEP_LAST', 5]]);
     const mcapRos2 = readByMcapRos2(path);
     expect(withoutFields(mcapRos2)).toEqual(expected);
     expect(mcapRos2[1].fields).toEqual(rosbags.rows[1].fields);
   },
 );
+
+test('what is offered can be said anew until the first message is there', async () => {
+  const path = join(folder, 'offers.mcap');
+  const writer = await McapFileWriter.create(path, { compression: 'none', overwrite: false });
+  const [found, later, tooLate] = [1, 2, 3].map((depth) => [{ reliable: true, transientLocal: depth > 1, depth }]);
+  const channel = writer.addChannel('/speed', { type: 'geometry_msgs/msg/TwistStamped', definition: TWIST }, found);
+  writer.updateOffers(channel, later);
+  writer.add(channel, 1n, cdr(twistMessage('/speed', 1, 1)));
+  writer.updateOffers(channel, tooLate);
+  await writer.close();
+  expect(readByRosbags(path).offers.get('/speed')).toEqual([['RELIABLE', 'TRANSIENT_LOCAL', 'KEEP_LAST', 2]]);
+  const bag = await openBag(path);
+  expect(bag.topics[0].offeredQos).toEqual(later);
+  await bag.close();
+});
 
 test('after a flush the file is whole for every reader, before its end and without one', async () => {
   const path = join(folder, 'flushed.mcap');
@@ -127,6 +144,34 @@ test('a range of time is read by the index, by streaming, and of both ends or on
     expect(await times(11_375_000_000n)).toEqual([11.375, 11.385]);
     await bag.close();
   }
+});
+
+test('memory for the index of chunks grows by little more than their records', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const used = (): number => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const path = join(folder, 'many_chunks.mcap');
+  const writer = await write(path, 'none', []);
+  const message = cdr(twistMessage('/speed', 1, 1));
+  const addChunks = async (chunks: number): Promise<void> => {
+    for (let i = 0; i < chunks; i++) {
+      writer.add(2, BigInt(i), message);
+      await writer.flush();
+    }
+  };
+  await addChunks(500);
+  const before = used();
+  const CHUNKS = 10_000;
+  await addChunks(CHUNKS);
+  expect((used() - before) / CHUNKS).toBeLessThan(300); // as objects it was 680
+  await writer.close();
+  const { rows, bag } = await readByUs(path);
+  expect(rows).toHaveLength(500 + CHUNKS);
+  expect(bag.caveats).toEqual([]);
 });
 
 test('a file that is there is kept unless it may be written over', async () => {

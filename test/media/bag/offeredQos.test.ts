@@ -34,6 +34,7 @@ test('what is written is read back', () => {
   const profiles = [
     { reliable: true, transientLocal: true, depth: 1 },
     { reliable: false, transientLocal: false, depth: 10 },
+    { reliable: true, transientLocal: true, depth: 0 },
   ];
   expect(readOfferedQos(writeOfferedQos(profiles))).toEqual(profiles);
 });
