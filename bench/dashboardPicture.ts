@@ -39,7 +39,12 @@ async function takePicture(file: string, options: PictureOptions): Promise<void>
   await sleep(options.seconds * 1000);
   if (options.promotion !== undefined) {
     const isThere = 'globalThis.dashboard.latest.comparison?.header.after !== undefined';
-    await page.waitForFunction(isThere, { timeout: options.promotion * 1000, polling: 500 });
+    const limit = performance.now() + options.promotion * 1000;
+    // waitForFunction is one call to the browser, and none may take three minutes.
+    while (!(await page.evaluate(isThere))) {
+      if (performance.now() > limit) throw new Error(`no new model within ${options.promotion} s`);
+      await sleep(1000);
+    }
     await sleep(AFTER_PROMOTION_MS);
   }
   await page.screenshot({ path: resolve(file) as `${string}.png` });

@@ -9,6 +9,8 @@ const LEAST_SHARE = 0.5;
 /** Relative standard deviation of a block's measurement. */
 const BLOCK_SPREAD = 0.2;
 const FIXED_SPREAD = 0.01;
+/** m/s; what a wheel that stands may still say. */
+const STANDING = 0.02;
 /** As scale_band of the adaptation: relative change of the unit from one model to the next. */
 const MODEL_SPREAD = 0.15;
 
@@ -79,7 +81,7 @@ export class ScaleFollower {
     this.#block.seconds += evidence.seconds;
     const measured = this.#block.seconds > BLOCK_SECONDS - 1e-6 ? this.#measurement() : undefined;
     // Who stands sees the same scene: nothing for the scale to wander with.
-    const stands = speed !== undefined && speed < this.parameters.leastSpeed;
+    const stands = speed !== undefined && speed < STANDING;
     const { accepted } = this.#filter;
     this.#scale = this.#filter.next(stands ? 0 : evidence.seconds, measured);
     this.#sinceMeasured = this.#filter.accepted > accepted ? 0 : this.#sinceMeasured + evidence.seconds;
