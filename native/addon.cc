@@ -175,7 +175,9 @@ void BlockMeans(const Napi::CallbackInfo& info) {
 // Bytes from which malloc maps memory of its own for a block and gives it back when the block is freed; how many arenas threads share.
 void LimitHeap(const Napi::CallbackInfo& info) {
 #ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, whole(info, 0));
+  const int threshold = whole(info, 0);
+  mallopt(M_MMAP_THRESHOLD, threshold);
+  mallopt(M_TRIM_THRESHOLD, 2 * threshold);  // as glibc has it where it sets both itself
   mallopt(M_ARENA_MAX, whole(info, 1));
 #endif
 }

@@ -75,7 +75,7 @@ export interface NativeKernels {
   refineMotion(...args: [...LevelArguments, iterations: Int32Array, motion: Float64Array]): void;
   alignmentCost(...args: [...LevelArguments, motion: Float64Array]): number;
   blockMeans(height: number, width: number, channels: number, side: number, map: Float32Array, out: Float32Array): void;
-  /** glibc's mallopt for this process; nothing with another libc. */
+  /** glibc's mallopt for this process: blocks from mmapThreshold bytes on are mapped, and twice as much stays free at the heap's top. Nothing with another libc. */
   limitHeap(mmapThreshold: number, arenas: number): void;
   /** glibc's malloc_trim(0): freed pages of all threads go back to the system. */
   trimHeap(): void;

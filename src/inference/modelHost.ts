@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { withoutHoles } from '../heap';
 import {
   InferenceWorker,
   type Answer,
@@ -90,7 +91,8 @@ export class ModelHost {
   /** Loads the factory model; throws ModelFileError. */
   static async start(options: ModelHostOptions): Promise<ModelHost> {
     const file = await readModelFile(options.modelPath);
-    return new ModelHost(options, { file, version: 0, worker: await InferenceWorker.startWith(file, options) });
+    const worker = await withoutHoles(() => InferenceWorker.startWith(file, options));
+    return new ModelHost(options, { file, version: 0, worker });
   }
 
   /** The running model. Its sizes never change. */
@@ -200,7 +202,8 @@ export class ModelHost {
   async #held({ version, sha256 }: ModelUpdate): Promise<HeldModel> {
     const previous = this.#previous;
     if (previous?.file.description.sha256 === sha256) return { ...previous, version };
-    if (this.#factory.description.sha256 === sha256) return this.#prepare({ file: this.#factory }, version);
+    if (this.#factory.description.sha256 === sha256)
+      return withoutHoles(() => this.#prepare({ file: this.#factory }, version));
     throw new ModelUpdateError(
       `sha256 ${short(sha256)} is neither the previous nor the factory model: no other is held`,
     );
@@ -208,7 +211,7 @@ export class ModelHost {
 
   #unpack(update: ModelUpdate): Promise<HeldModel> {
     const parent = update.parentSha256 === this.model.sha256 ? this.#running.file : this.#factory;
-    return this.#prepare({ update, parent: parent.bytes, running: this.model }, update.version);
+    return withoutHoles(() => this.#prepare({ update, parent: parent.bytes, running: this.model }, update.version));
   }
 
   async #prepare(model: PreparationStart['model'], version: number): Promise<HeldModel> {

@@ -2,12 +2,12 @@
 import { end, isEnding, onEnd } from './ros/endOnSignal';
 import { Subject, type Subscription as Running } from 'rxjs';
 import { ModelHost } from '../inference/modelHost';
+import { keepHeapFlat } from '../heap';
 import { createNavigator } from './createNavigator';
 import { DepthDiagnostics, type DepthPicture } from './depthDiagnostics';
 import { declareDepthParameters, depthParameters, type DepthParameters } from './depthParameters';
 import { depthPipeline, type DepthPublishers } from './depthPipeline';
 import { DepthStatistics } from './depthStatistics';
-import { keepHeapFlat } from './heap';
 import { ImageGate } from './imageGate';
 import { ModelUpdateReceiver } from './modelUpdateReceiver';
 import type { Navigator } from './navigation';
@@ -24,7 +24,8 @@ import type { OwnEnd } from './ros/topicFaults';
 import { readPublicKey } from './signingKeys';
 
 const DIAGNOSTICS_PERIOD_MS = 1000;
-const MMAP_THRESHOLD = 128 * 1024;
+/** Over a camera's images, which come and go 25 times a second; under a model. */
+const MMAP_THRESHOLD = 12 * 1024 * 1024;
 const IMAGE_TYPE = 'sensor_msgs/msg/Image';
 
 /** What there is from configure to cleanup. */
