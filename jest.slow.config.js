@@ -1,4 +1,4 @@
-/** npm run test:slow: what trains for minutes. Never part of npm test. */
+/** npm run test:slow: what trains or measures for minutes. Never part of npm test. */
 module.exports = {
   ...require('./jest.config.js'),
   testMatch: ['<rootDir>/test/slow/**/*.slow.ts'],
