@@ -18,4 +18,9 @@ export class Mount {
     }
     return this.#found?.pose;
   }
+
+  /** The next time it is looked up anew. */
+  forget(): void {
+    this.#found = undefined;
+  }
 }

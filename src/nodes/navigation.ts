@@ -56,6 +56,7 @@ export class Navigator {
     this.#visual = new VisualOdometry();
     this.#topic = new OdometryTopic(this.#options);
     this.#last = undefined;
+    this.#options.mount.forget();
   }
 
   /** Where speeds come from. */
