@@ -202,8 +202,7 @@ export class ModelHost {
   async #held({ version, sha256 }: ModelUpdate): Promise<HeldModel> {
     const previous = this.#previous;
     if (previous?.file.description.sha256 === sha256) return { ...previous, version };
-    if (this.#factory.description.sha256 === sha256)
-      return withoutHoles(() => this.#prepare({ file: this.#factory }, version));
+    if (this.#factory.description.sha256 === sha256) return this.#prepare({ file: this.#factory }, version);
     throw new ModelUpdateError(
       `sha256 ${short(sha256)} is neither the previous nor the factory model: no other is held`,
     );
@@ -211,10 +210,14 @@ export class ModelHost {
 
   #unpack(update: ModelUpdate): Promise<HeldModel> {
     const parent = update.parentSha256 === this.model.sha256 ? this.#running.file : this.#factory;
-    return withoutHoles(() => this.#prepare({ update, parent: parent.bytes, running: this.model }, update.version));
+    return this.#prepare({ update, parent: parent.bytes, running: this.model }, update.version);
   }
 
-  async #prepare(model: PreparationStart['model'], version: number): Promise<HeldModel> {
+  #prepare(model: PreparationStart['model'], version: number): Promise<HeldModel> {
+    return withoutHoles(() => this.#loadBeside(model, version));
+  }
+
+  async #loadBeside(model: PreparationStart['model'], version: number): Promise<HeldModel> {
     const start: PreparationStart = { executionProvider: this.executionProvider, model };
     const thread = new Worker(threadFile('preparationThread'), { workerData: start });
     const report = await new Promise<PreparationReport>((resolve, reject) => {

@@ -27,11 +27,9 @@ import { subscribeSpeed } from './speedSubscription';
 import { readPrivateKey } from './signingKeys';
 
 const STATUS_PERIOD_MS = 1000;
-/** Over the learner's tensors, which come and go at every step. */
-const MMAP_THRESHOLD = 12 * 1024 * 1024;
 
 async function main(): Promise<void> {
-  keepHeapFlat(MMAP_THRESHOLD);
+  keepHeapFlat();
   rclnodejs.removeSignalHandlers();
   await rclnodejs.init();
   onEnd(() => rclnodejs.shutdown());

@@ -24,8 +24,6 @@ import type { OwnEnd } from './ros/topicFaults';
 import { readPublicKey } from './signingKeys';
 
 const DIAGNOSTICS_PERIOD_MS = 1000;
-/** Over a camera's images, which come and go 25 times a second; under a model. */
-const MMAP_THRESHOLD = 12 * 1024 * 1024;
 const IMAGE_TYPE = 'sensor_msgs/msg/Image';
 
 /** What there is from configure to cleanup. */
@@ -284,7 +282,7 @@ function createPublishers(
 
 async function main(): Promise<void> {
   started.set('modules', performance.now());
-  keepHeapFlat(MMAP_THRESHOLD);
+  keepHeapFlat();
   rclnodejs.removeSignalHandlers();
   await rclnodejs.init();
   onEnd(() => rclnodejs.shutdown());
