@@ -1,4 +1,5 @@
 /** The metric scale of depth_node's maps, from the source that scale_source names. */
+import { upperMedian } from '../geometry/statistics';
 import { ScaleFilter, type Scale, type ScaleMeasurement } from '../odometry/scaleFilter';
 import type { NavigationParameters } from './navigationParameters';
 
@@ -105,7 +106,7 @@ export class ScaleFollower {
     const { metres, units, heights, measured, seconds } = this.#block;
     this.#block = emptyBlock();
     if (measured < LEAST_SHARE * seconds) return undefined;
-    const height = heights.sort((a, b) => a - b)[heights.length >> 1];
+    const height = upperMedian(heights);
     const scale = heights.length > 0 ? this.parameters.cameraHeight / height : metres / units;
     return { logScale: Math.log(scale), variance: BLOCK_SPREAD ** 2 };
   }

@@ -6,6 +6,7 @@
  * scaling. Iteration begins with the level plane through the median of the nearest rows, where most of the picture of a vehicle's camera is road.
  */
 import type { Intrinsics } from '../geometry/camera';
+import { upperMedian } from '../geometry/statistics';
 
 export interface GroundPlaneOptions {
   /** Share of the width that is looked at, about the middle. */
@@ -68,7 +69,7 @@ export function fitGroundPlane(
       if (v > height - (height - top) / 3) near.push(y);
     }
   if (near.length < LEAST_POINTS) return undefined;
-  let a: [number, number, number] | undefined = [0, 1 / near.sort((p, q) => p - q)[near.length >> 1], 0];
+  let a: [number, number, number] | undefined = [0, 1 / upperMedian(near), 0];
   for (let i = 0; i < ITERATIONS && a; i++) a = solve(points, a, chosen.inlier * (i < ITERATIONS / 2 ? 3 : 2));
   if (!a) return undefined;
   const length = Math.hypot(...a);

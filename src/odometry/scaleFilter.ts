@@ -5,6 +5,8 @@
  * network's own scale wanders with the scene. A measurement farther off than `gate` standard deviations is an outlier; many in a row that agree with
  * each other are a scale that has changed (another model, another scene), and start the filter anew.
  */
+import { upperMedian } from '../geometry/statistics';
+
 export interface ScaleFilterOptions {
   /** Standard deviation by which the true ln(scale) wanders in one second. */
   readonly drift: number;
@@ -127,5 +129,5 @@ export class ScaleFilter {
 }
 
 function median(measured: readonly ScaleMeasurement[]): number {
-  return measured.map(({ logScale }) => logScale).sort((a, b) => a - b)[measured.length >> 1];
+  return upperMedian(measured.map(({ logScale }) => logScale));
 }
