@@ -6,8 +6,9 @@ bash scripts/setup.sh
 bash scripts/build.sh
 bash scripts/removeStaleSegments.sh
 failures=0
+lint=passed
 echo "test: lint ..." >&2
-npm run --silent lint || { echo "test: lint failed (npm run format mends what is only layout)" >&2; failures=1; }
+npm run --silent lint || { lint="FAILED, see above (npm run format mends what is only layout)"; failures=1; }
 set +u
 . scripts/env.sh
 set -u
@@ -18,4 +19,5 @@ node -e '
 const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8") || "{}");
 if (numRuntimeErrorTestSuites) console.log(`${numRuntimeErrorTestSuites} test files could not be run`);
 console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`);' "$results"
+echo "lint $lint"
 exit $failures
