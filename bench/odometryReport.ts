@@ -16,7 +16,7 @@ export interface PathErrors {
 
 /** Normalised errors e' C^-1 e of six degrees of freedom: shares of the frames within 95 % of the distribution that a true covariance gives. */
 export interface Consistency {
-  /** Of each motion, of the pose since the start, and of those of many short paths (STRETCH in odometryRuns.ts). */
+  /** Of each motion, of the pose since the start, and of those of many short paths (STRETCH). */
   readonly motion_within: number;
   readonly pose_within: number;
   readonly stretch_within: number;

@@ -82,9 +82,12 @@ export async function runOdometry(
     const vector = outputs.egoMotion.map((value, k) => (k < 3 ? scale.scale * value : value));
     const estimate = visual.estimate({ depth, vector, intrinsics, scale });
     if (!estimate) throw new Error('a frame without a frame before it');
-    // As depth_node, which waits for the scale.
     if (scaleOptions.scaleSource === 'none' || scale.known) odometry.add(estimate, seconds);
-    else start = i;
+    else {
+      // As depth_node, which waits for the scale: no path has begun.
+      start = i;
+      stretches = [];
+    }
     run.costMs.push(performance.now() - begin);
     stretches = stretches.filter(({ from }) => i <= from + STRETCH);
     for (const { from, odometry } of stretches) {
