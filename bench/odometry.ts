@@ -2,7 +2,8 @@
  * npm run bench:odometry: depth_node's odometry on recordings with true poses, measured by evo, beside a five-point visual odometry (OpenCV); whether
  * its covariances are those of its errors; and how well speed and camera height give the metric scale.
  *
- *     npm run bench:odometry -- --data DIR --data DIR:1.65 --json odometry.json --table docs/benchmarks.md     DIR:HEIGHT where the camera's height is known
+ *     npm run bench:odometry -- --data DIR --data DIR:1.65 --json odometry.json --table docs/benchmarks.md     DIR:HEIGHT where the camera's height is known,
+ *                                                                                                              DIR:HEIGHT:MODEL with a model of its own
  *     npm run bench:odometry -- --from odometry.json --table docs/benchmarks.md                                the table again from a file
  */
 import { execFileSync } from 'node:child_process';
@@ -57,9 +58,10 @@ async function measureOdometry({ model, data }: OdometryOptions): Promise<Odomet
 
 async function measureRecording(
   data: string,
-  { model, python, evo }: { readonly model: string; readonly python: string; readonly evo: string },
+  { model: usual, python, evo }: { readonly model: string; readonly python: string; readonly evo: string },
 ): Promise<{ report: RecordingReport; costMs: readonly number[] }> {
-  const [path, height] = data.split(':');
+  const [path, height, itsOwn] = data.split(':');
+  const model = itsOwn === undefined ? usual : resolve(resolveFile(itsOwn));
   const drive = await openPrepared(path, resolveFile(SAMPLE_CAMERA));
   const { poses } = drive;
   if (!poses?.every((pose): pose is Se3 => pose !== undefined))
@@ -91,7 +93,7 @@ async function measureRecording(
   }
   const peer = await runPeer(python, drive, truth);
   const report: RecordingReport = {
-    name: `${basename(resolve(path))}`,
+    name: [basename(resolve(path)), itsOwn].filter((part) => part !== undefined).join(', '),
     frames: truth.length,
     own: await errors('own', own.poses),
     by_speed: await errors('by_speed', bySpeed.poses, bySpeed.start),
@@ -153,8 +155,8 @@ const program = new Command('bench:odometry')
   .option('--from <file>', 'take the figures from this file instead of measuring')
   .option('--model <file>', 'exported model', 'models/default.onnx')
   .option(
-    '--data <dir[:height]>',
-    'a recording with true poses, and the height of its camera in metres; may be given again',
+    '--data <dir[:height[:model]]>',
+    'a recording with true poses, the height of its camera in metres, and a model instead of --model; may be given again',
     (value: string, before: readonly string[]) => [...before, value],
     [],
   )
