@@ -2,8 +2,8 @@
  * npm run bench:odometry: depth_node's odometry on recordings with true poses, measured by evo, beside a five-point visual odometry (OpenCV); whether
  * its covariances are those of its errors; and how well speed and camera height give the metric scale.
  *
- *     npm run bench:odometry -- --data DIR --data DIR:1.65 --json odometry.json --table docs/benchmarks.md     DIR:HEIGHT where the camera's height is known,
- *                                                                                                              DIR:HEIGHT:MODEL with a model of its own
+ *     npm run bench:odometry -- --data DIR --data DIR:1.65 --json odometry.json --table docs/benchmarks.md     DIR:HEIGHT where the camera's height is known
+ *     ... --learned DIR:1.65:runs/adapt/model_half.onnx     besides, what learning brings: both models on the half of DIR that the twin's middle model has not seen
  *     npm run bench:odometry -- --from odometry.json --table docs/benchmarks.md                                the table again from a file
  */
 import { execFileSync } from 'node:child_process';
@@ -15,6 +15,7 @@ import { compose, inverse, type Se3 } from '../src/geometry/se3';
 import { upperMedian } from '../src/geometry/statistics';
 import { NAVIGATION_PARAMETERS } from '../src/nodes/navigationParameters';
 import { resolveFile } from '../src/paths';
+import { splitAt, type FrameSequence } from '../src/training/datasets/dataset';
 import { openPrepared } from '../src/training/datasets/openPrepared';
 import { distancesAlong } from '../src/training/evaluation/trajectory';
 import { writeTumTrajectory } from '../src/training/evaluation/tumFile';
@@ -35,21 +36,52 @@ const RUN = { fixedScale: 1, cameraHeight: 0, leastSpeed: NAVIGATION_PARAMETERS.
 interface OdometryOptions extends ReportFlags {
   readonly model: string;
   readonly data: readonly string[];
+  readonly learned: readonly string[];
+}
+
+/** A recording, or its second half, to be measured by a model. */
+interface Subject {
+  readonly path: string;
+  readonly height?: number;
+  readonly model: string;
+  /** What there is to say of it besides its name. */
+  readonly note?: string;
+  readonly secondHalf?: boolean;
 }
 
 const log = (text: string): void => void process.stderr.write(`bench:odometry: ${text}\n`);
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-async function measureOdometry({ model, data }: OdometryOptions): Promise<OdometryReport> {
+function subjectsOf({ model: usual, data, learned }: OdometryOptions): Subject[] {
+  const model = resolve(resolveFile(usual));
+  const whole = data.map((text) => {
+    const [path, height] = text.split(':');
+    return { path, height: height === undefined ? undefined : Number(height), model };
+  });
+  const halves = learned.flatMap((text) => {
+    const [path, height, its] = text.split(':');
+    if (!its) throw new Error(`--learned ${text}: it has the form DIR:HEIGHT:MODEL`);
+    const half = { path, height: Number(height), secondHalf: true };
+    return [
+      { ...half, model, note: 'second half' },
+      { ...half, model: resolve(resolveFile(its)), note: 'second half, having learned on the first' },
+    ];
+  });
+  return [...whole, ...halves];
+}
+
+async function measureOdometry(options: OdometryOptions): Promise<OdometryReport> {
+  const { model } = options;
   const python = process.env.DEPTHGRAD_PYTHON;
   if (!python) throw new Error('the python of the tests is not in this environment: use npm run bench:odometry');
-  if (data.length === 0) throw new Error('give recordings with true poses: --data DIR');
+  const subjects = subjectsOf(options);
+  if (subjects.length === 0) throw new Error('give recordings with true poses: --data DIR');
   const machine = describeMachine(log);
   const evo = execFileSync('bash', [join(__dirname, '../../bench/peers/evo.sh')], { encoding: 'utf8' }).trim();
   const recordings: RecordingReport[] = [];
   const costs: number[] = [];
-  for (const one of data) {
-    const { report, costMs } = await measureRecording(one, { model: resolve(resolveFile(model)), python, evo });
+  for (const subject of subjects) {
+    const { report, costMs } = await measureRecording(subject, { python, evo });
     recordings.push(report);
     costs.push(...costMs);
   }
@@ -57,12 +89,11 @@ async function measureOdometry({ model, data }: OdometryOptions): Promise<Odomet
 }
 
 async function measureRecording(
-  data: string,
-  { model: usual, python, evo }: { readonly model: string; readonly python: string; readonly evo: string },
+  { path, height, model, note, secondHalf }: Subject,
+  { python, evo }: { readonly python: string; readonly evo: string },
 ): Promise<{ report: RecordingReport; costMs: readonly number[] }> {
-  const [path, height, itsOwn] = data.split(':');
-  const model = itsOwn === undefined ? usual : resolve(resolveFile(itsOwn));
-  const drive = await openPrepared(path, resolveFile(SAMPLE_CAMERA));
+  const whole = await openPrepared(path, resolveFile(SAMPLE_CAMERA));
+  const drive = secondHalf ? framesFrom(whole, whole.count >> 1) : whole;
   const { poses } = drive;
   if (!poses?.every((pose): pose is Se3 => pose !== undefined))
     throw new Error(`${path}: not every frame has a true pose; bench:odometry needs them`);
@@ -88,12 +119,12 @@ async function measureRecording(
   const bySpeed = await runOdometry(model, drive, truth, { ...RUN, scaleSource: 'velocity' });
   const scales = [scaleErrors('velocity', bySpeed, truth)];
   if (height !== undefined) {
-    const options = { ...RUN, scaleSource: 'camera_height', cameraHeight: Number(height) } as const;
+    const options = { ...RUN, scaleSource: 'camera_height', cameraHeight: height } as const;
     scales.push(scaleErrors('camera_height', await runOdometry(model, drive, truth, options), truth));
   }
   const peer = await runPeer(python, drive, truth);
   const report: RecordingReport = {
-    name: [basename(resolve(path)), itsOwn].filter((part) => part !== undefined).join(', '),
+    name: [basename(resolve(path)), note].filter((part) => part !== undefined).join(', '),
     frames: truth.length,
     own: await errors('own', own.poses),
     by_speed: await errors('by_speed', bySpeed.poses, bySpeed.start),
@@ -104,6 +135,19 @@ async function measureRecording(
   };
   log(JSON.stringify(report));
   return { report, costMs: own.costMs };
+}
+
+function framesFrom(drive: FrameSequence, first: number): FrameSequence {
+  const { name, width, height, framesPerSecond, intrinsics, motion, stamps, poses } = drive;
+  const count = drive.count - first;
+  return {
+    ...{ name, count, width, height, framesPerSecond, intrinsics },
+    motion: Array.from(motion).slice(first),
+    stamps: stamps?.slice(first),
+    poses: poses?.slice(first),
+    readFrame: (index, into) => drive.readFrame(first + index, into),
+    split: () => splitAt(count),
+  };
 }
 
 /** From the first frame with a known scale on. */
@@ -146,6 +190,8 @@ function scaleErrors(
   };
 }
 
+const andBefore = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
 const program = new Command('bench:odometry')
   .description(
     "Measures depth_node's odometry and metric scale on recordings with true poses, beside a five-point visual odometry.",
@@ -155,9 +201,15 @@ const program = new Command('bench:odometry')
   .option('--from <file>', 'take the figures from this file instead of measuring')
   .option('--model <file>', 'exported model', 'models/default.onnx')
   .option(
-    '--data <dir[:height[:model]]>',
-    'a recording with true poses, the height of its camera in metres, and a model instead of --model; may be given again',
-    (value: string, before: readonly string[]) => [...before, value],
+    '--data <dir[:height]>',
+    'a recording with true poses, and the height of its camera in metres; may be given again',
+    andBefore,
+    [],
+  )
+  .option(
+    '--learned <dir:height:model>',
+    'the second half of a recording by --model and by a model that learned on the first: model_half.onnx of depthgrad adapt',
+    andBefore,
     [],
   )
   .action((options: OdometryOptions) =>

@@ -22,7 +22,7 @@ export function registerAdapt(program: Command): void {
     .requiredOption('--model <file>', 'model that depthgrad export wrote: start and frozen reference')
     .requiredOption('--source <recordings...>', 'what it was trained on: replayed, and judged by')
     .requiredOption('--target <recording>', 'the new place, frame by frame: video, bag, folder or data set')
-    .requiredOption('--out <dir>', 'folder for model.onnx, report.json, report.html, log.jsonl')
+    .requiredOption('--out <dir>', 'folder for model.onnx, model_half.onnx, report.json, report.html, log.jsonl')
     .option('--camera <yaml>', 'camera file of recordings that have none of their own', SAMPLE_CAMERA)
     .option('--source-camera <yaml>', 'the same for the source, where it is another (default: --camera)')
     .option('--seed <n>', 'of what is replayed', count, defaultOptions.seed)

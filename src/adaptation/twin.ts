@@ -75,6 +75,8 @@ export interface TwinResult {
   report: TwinReport;
   /** Of the last published model. */
   onnx: Uint8Array;
+  /** Of the one that was published in the middle: to it the target's second half is new. */
+  middleOnnx: Uint8Array;
   log: TwinLogEntry[];
   samples: TwinSample[];
   /** For maps and pictures. */
@@ -118,10 +120,14 @@ export async function runTwin(
     const image = new Uint8Array(3 * target.width * target.height);
     const half = target.count >> 1;
     let middle: Weights | undefined;
+    let middleOnnx = onnx;
     let budget = 0;
     let triplets = 0;
     for (let frame = 0; frame < target.count; frame++) {
-      if (frame === half) middle = learner.weights.published;
+      if (frame === half) {
+        middle = learner.weights.published;
+        middleOnnx = learner.model().onnx;
+      }
       target.readFrame(frame, image);
       const { width, height, intrinsics, framesPerSecond, stamps, speeds } = target;
       const stamp = stamps?.[frame] ?? frame / framesPerSecond;
@@ -191,6 +197,7 @@ export async function runTwin(
         options: { ...options, stepsPerFrame, measureEvery },
       },
       onnx: update.onnx,
+      middleOnnx,
       log,
       samples: shown.map(({ frame, triplet }) => {
         const [before, after] = learner.measure(triplet, [reference, published]);

@@ -10,7 +10,12 @@ import { LOG_FILE, REPORT_FILE } from '../training/runFolder';
 import { versions } from '../training/versions';
 import type { TwinReport, TwinResult, TwinSample } from './twin';
 
-export const TWIN_FILES = { model: 'model.onnx', report: 'report.json', depth: 'depth.png' } as const;
+export const TWIN_FILES = {
+  model: 'model.onnx',
+  middle: 'model_half.onnx',
+  report: 'report.json',
+  depth: 'depth.png',
+} as const;
 
 function rowOf({ triplet, before, after }: TwinSample, height: number, width: number): Picture[] {
   const [first, second] = [before, after].map((map) => map.map((u) => Math.exp(-u)));
@@ -96,13 +101,14 @@ ${table(['', ''], Object.entries(versions()))}`,
 /** @param heading of the page: what was adapted to what @throws Error naming the file that cannot be written */
 export async function writeTwin(
   folder: string,
-  { report, onnx, log, samples, size }: TwinResult,
+  { report, onnx, middleOnnx, log, samples, size }: TwinResult,
   heading: string,
 ): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const write = (name: string, content: string | Uint8Array): void =>
     writeFileAtomically(join(folder, name), [typeof content === 'string' ? Buffer.from(content) : content]);
   write(TWIN_FILES.model, onnx);
+  write(TWIN_FILES.middle, middleOnnx);
   write(LOG_FILE, log.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
   write(TWIN_FILES.report, `${JSON.stringify(report, null, 2)}\n`);
   const { height, width } = size;

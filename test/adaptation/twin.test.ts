@@ -45,6 +45,9 @@ test('adapts to a place frame by frame, writes its report, and comes to the same
   await writeTwin(out, first, 'place, from source');
   const written = readFileSync(join(out, TWIN_FILES.model));
   expect(createHash('sha256').update(written).digest('hex')).toBe(report.sha256);
+  const middle = readFileSync(join(out, TWIN_FILES.middle));
+  expect(middle.equals(written)).toBe(false);
+  expect(middle.equals(model)).toBe(false);
   expect(JSON.parse(readFileSync(join(out, TWIN_FILES.report), 'utf8')) as TwinReport).toEqual(report);
   const html = readFileSync(join(out, 'report.html'), 'utf8');
   expect(html).toContain('place, from source');
