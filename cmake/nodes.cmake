@@ -69,8 +69,12 @@ foreach(node depth replay model_sender adaptation dashboard)
   # $0 is not resolved: under --symlink-install it would lead to the build folder
   file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${node}_node "#!/bin/sh
 prefix=$(cd \"$(dirname \"$0\")/../..\" && pwd)
-: \"\${FASTDDS_DEFAULT_PROFILES_FILE:=$prefix/share/depthgrad/config/fastdds_shm.xml}\"
-export FASTDDS_DEFAULT_PROFILES_FILE
+if [ -z \"\${FASTDDS_DEFAULT_PROFILES_FILE-}\${FASTRTPS_DEFAULT_PROFILES_FILE-}\" ]; then
+  case \${ROS_DISTRO-} in
+    humble | jazzy) export FASTRTPS_DEFAULT_PROFILES_FILE=\"$prefix/share/depthgrad/config/fastdds_shm.xml\" ;; # Fast DDS 2
+    *) export FASTDDS_DEFAULT_PROFILES_FILE=\"$prefix/share/depthgrad/config/fastdds_shm.xml\" ;;
+  esac
+fi
 exec node \"$prefix/share/depthgrad/js/dist/src/nodes/${script}Node.js\" \"$@\"
 ")
   install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/${node}_node DESTINATION lib/${PROJECT_NAME})

@@ -131,11 +131,13 @@ def generate_launch_description():
         DeclareLaunchArgument('calibration', default_value='', description='calib.yaml of driver:=replay.'),
     ]
 
-    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images.
+    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images. Fast DDS 2 (humble, jazzy) reads the
+    # first name; 3 the second, and every node warns of the first.
     environment = []
-    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
-        profile = os.path.join(share, 'config', 'fastdds_shm.xml')
-        environment.append(SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', profile))
+    names = ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE']
+    if not any(name in os.environ for name in names):
+        name = names[0 if os.environ.get('ROS_DISTRO') in ('humble', 'jazzy') else 1]
+        environment.append(SetEnvironmentVariable(name, os.path.join(share, 'config', 'fastdds_shm.xml')))
 
     def depth_node(namespace, stands_above):
         return Node(

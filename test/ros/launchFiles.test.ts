@@ -319,11 +319,26 @@ describe('replay.launch.py', () => {
   });
 });
 
-test.each(['camera.launch.py', 'replay.launch.py'])('%s sets the shared-memory profile unless one is set', (file) => {
-  const profile = launch(file, ['source:=/v.mp4']).environment.FASTDDS_DEFAULT_PROFILES_FILE;
-  expect(existsSync(profile)).toBe(true);
-  const environment = { FASTDDS_DEFAULT_PROFILES_FILE: '/own.xml' };
-  expect(launch(file, ['source:=/v.mp4'], { environment }).environment).toEqual({});
+describe.each(['camera.launch.py', 'replay.launch.py'])('%s, the shared-memory profile', (file) => {
+  const names = ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'];
+
+  test.each([
+    ['humble', names[0]],
+    ['jazzy', names[0]],
+    ['kilted', names[1]],
+  ])('on %s is set as %s, the one that its Fast DDS reads', (distribution, name) => {
+    const environment = { ROS_DISTRO: distribution };
+    const set = launch(file, ['source:=/v.mp4'], { environment }).environment;
+    expect(Object.keys(set)).toEqual([name]);
+    expect(existsSync(set[name])).toBe(true);
+  });
+
+  test.each(names)('is the own one where %s is set', (name) => {
+    for (const distribution of ['humble', 'kilted']) {
+      const environment = { ROS_DISTRO: distribution, [name]: '/own.xml' };
+      expect(launch(file, ['source:=/v.mp4'], { environment }).environment).toEqual({});
+    }
+  });
 });
 
 test('config/camera.yaml holds every parameter of the nodes with its default', () => {

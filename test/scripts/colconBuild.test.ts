@@ -3,7 +3,7 @@
  * set-up had just put them into the build folder. The messages, which are CMake's and rosidl's work, are not compiled here.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(__dirname, '../..');
@@ -38,6 +38,24 @@ test('what is installed runs: the compiled kernels and the packages of the nodes
     expect([name, existsSync(join(installed, 'node_modules', name))]).toEqual([name, true]);
   for (const name of ['jest', 'eslint', 'typescript'])
     expect([name, existsSync(join(installed, 'node_modules', name))]).toEqual([name, false]);
+});
+
+test.each([
+  ['humble', 'FASTRTPS_DEFAULT_PROFILES_FILE'],
+  ['jazzy', 'FASTRTPS_DEFAULT_PROFILES_FILE'],
+  ['kilted', 'FASTDDS_DEFAULT_PROFILES_FILE'],
+])('on %s an installed node sets our Fast DDS profile as %s, unless one is set', (distribution, name) => {
+  // the node's own start script, with a `node` that shows what it was given
+  const bin = join(build, `bin-${distribution}`);
+  mkdirSync(bin);
+  writeFileSync(join(bin, 'node'), '#!/bin/sh\nenv | grep ^FAST\n', { mode: 0o755 });
+  const start = (given: NodeJS.ProcessEnv): string => {
+    const env = { PATH: `${bin}:/usr/bin:/bin`, ROS_DISTRO: distribution, ...given };
+    return execFileSync('sh', [join(build, 'depth_node')], { env, encoding: 'utf8' }).trim();
+  };
+  expect(start({})).toMatch(new RegExp(`^${name}=/.*/share/depthgrad/config/fastdds_shm.xml$`));
+  for (const own of ['FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE'])
+    expect(start({ [own]: '/my.xml' })).toBe(`${own}=/my.xml`);
 });
 
 test('the packages of the build folder stay as they were: the next build need not fetch them', () => {
