@@ -118,6 +118,11 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
         DeclareLaunchArgument(
+            'rviz_frame',
+            default_value='camera_optical_frame',
+            description="Fixed frame of RViz: the frame_id of the camera's images, or one that tf connects with it.",
+        ),
+        DeclareLaunchArgument(
             'driver',
             default_value='none',
             choices=['none', 'v4l2', 'replay'],
@@ -125,6 +130,11 @@ def generate_launch_description():
             'or replay_node (with source:=).',
         ),
         DeclareLaunchArgument('video_device', default_value='/dev/video0', description='Camera of driver:=v4l2.'),
+        DeclareLaunchArgument(
+            'camera_info_url',
+            default_value='',
+            description="Calibration of driver:=v4l2 as ROS' camera_calibration writes it (file:///...); empty: what it was told to keep.",
+        ),
         DeclareLaunchArgument(
             'source', default_value='', description='Video, image folder or /dev/videoN of driver:=replay.'
         ),
@@ -165,6 +175,7 @@ def generate_launch_description():
         parameters=[
             {
                 'video_device': text('video_device'),
+                'camera_info_url': text('camera_info_url'),
                 'camera_frame_id': 'camera_optical_frame',  # the driver's own default, camera, reads like a body frame
                 'use_sim_time': use_sim_time,
             }
@@ -193,7 +204,7 @@ def generate_launch_description():
             package='rviz2',
             executable='rviz2',
             namespace=namespace,
-            arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
+            arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz'), '-f', LaunchConfiguration('rviz_frame')],
             parameters=[{'use_sim_time': use_sim_time}],
             # from the layout's topics to those of this launch
             remappings=[

@@ -60,6 +60,11 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('use_sim_time', default_value='false', description='Take the time from /clock.'),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
+        DeclareLaunchArgument(
+            'rviz_frame',
+            default_value='camera_optical_frame',
+            description="Fixed frame of RViz: the frame_id of the camera's images, or one that tf connects with it.",
+        ),
     ]
 
     # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images. Fast DDS 2 (humble, jazzy) reads the
@@ -103,7 +108,7 @@ def generate_launch_description():
         package='rviz2',
         executable='rviz2',
         namespace=namespace,
-        arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
+        arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz'), '-f', LaunchConfiguration('rviz_frame')],
         parameters=[{'use_sim_time': use_sim_time}],
         # from the layout's topics to those of this launch
         remappings=[
