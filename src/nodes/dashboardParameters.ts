@@ -23,7 +23,7 @@ export const DASHBOARD_PARAMETERS = {
   },
   foxglove_origins: {
     value: 'https://app.foxglove.dev file://',
-    text: 'Web pages, besides those of this machine, that may read the Foxglove port; blanks between them. file:// is desktop viewers, and pages opened from a file.',
+    text: 'Web pages that may read the Foxglove port, with scheme and port (http://localhost:8080); blanks between them. file:// is desktop viewers, and pages opened from a file.',
   },
   depth_node: {
     value: 'depth_node',

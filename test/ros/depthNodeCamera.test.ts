@@ -1,6 +1,6 @@
 /** depth_node on the cameras there are: compressed transport, raw sensor encodings, lenses, sizes that change. OpenCV is the referee. */
 import { readFileSync } from 'node:fs';
-import { DepthNodeRig, HEIGHT, IMAGE, INFO, picture, encode, stamped, WIDTH } from '../support/depthNode';
+import { CAMERA, DepthNodeRig, HEIGHT, IMAGE, INFO, picture, encode, stamped, WIDTH } from '../support/depthNode';
 import { LENSES } from '../support/lenses';
 import { bytes, opencv } from '../support/opencv';
 import { floats, Peer, rosEnvironment, type PeerMessage } from '../support/ros';
@@ -253,6 +253,21 @@ describe('a distorted camera', () => {
     expect((k as number[])[0]).toBeCloseTo((lens.p[0] * WIDTH) / width, 9);
     expect(d).toEqual([0, 0, 0, 0, 0]);
   });
+});
+
+test.each([
+  ['no rule', [], INFO],
+  ['a rule to the name it has without', ['camera_info:=/camera_info'], '/camera_info'],
+  ['a rule of this node', ['depth_node:camera_info:=/camera_info'], '/camera_info'],
+  ['a rule of another node', ['rear_node:camera_info:=/rear/camera_info'], INFO],
+  ['a rule in a namespace', ['__ns:=/car', '/car/camera_info:=/car/camera_info'], '/car/camera_info'],
+])('camera_info, %s: listened to where its own rule says, else beside the image', async (_, rules, topic) => {
+  await rig.start(
+    rules.flatMap((rule) => ['-r', rule]),
+    [`${topic}=CameraInfo:pub`],
+  );
+  await rig.peer.command('camera_info', { topic, ...CAMERA });
+  await rig.node.logged(new RegExp(`${topic}: camera_info of a 192x128 camera`));
 });
 
 test("depth_size camera: each pixel the camera's own, with the camera's camera_info", async () => {

@@ -108,6 +108,7 @@ describe('camera.launch.py', () => {
       use_sim_time: 'true',
       autostart: 'false',
       rviz: 'true',
+      rviz_frame: 'front_optical',
       driver: 'replay',
       source: '/v.mp4',
       calibration: '/c.yaml',
@@ -133,8 +134,9 @@ describe('camera.launch.py', () => {
       ...shared,
       parameters: { source: '/v.mp4', camera_info: '/c.yaml', use_sim_time: true },
     });
-    const [, file] = nodeOf(launched, 'rviz2').arguments;
+    const [, file, ...frame] = nodeOf(launched, 'rviz2').arguments;
     expect(existsSync(file)).toBe(true);
+    expect(frame).toEqual(['-f', 'front_optical']);
   });
 
   test.each([
@@ -156,10 +158,15 @@ describe('camera.launch.py', () => {
 
   test('starts v4l2_camera where it is asked for, never beside a driver that runs already', () => {
     const packages = `depthgrad=${ROOT},v4l2_camera=/opt/v4l2_camera`;
-    const launched = launch(FILE, ['driver:=v4l2', 'video_device:=/dev/video3'], { packages });
+    const given = ['driver:=v4l2', 'video_device:=/dev/video3', 'camera_info_url:=file:///webcam.yaml'];
+    const launched = launch(FILE, given, { packages });
     expect(executables(launched)).toEqual(['v4l2_camera/v4l2_camera_node', 'depthgrad/depth_node']);
     expect(nodeOf(launched, 'v4l2_camera_node')).toMatchObject({
-      parameters: { video_device: '/dev/video3', camera_frame_id: fixedFrame },
+      parameters: {
+        video_device: '/dev/video3',
+        camera_frame_id: fixedFrame,
+        camera_info_url: 'file:///webcam.yaml',
+      },
       remappings: [
         ['image_raw', '/camera/image_raw'],
         ['camera_info', '/camera/camera_info'],
@@ -319,11 +326,26 @@ describe('replay.launch.py', () => {
   });
 });
 
-test.each(['camera.launch.py', 'replay.launch.py'])('%s sets the shared-memory profile unless one is set', (file) => {
-  const profile = launch(file, ['source:=/v.mp4']).environment.FASTDDS_DEFAULT_PROFILES_FILE;
-  expect(existsSync(profile)).toBe(true);
-  const environment = { FASTDDS_DEFAULT_PROFILES_FILE: '/own.xml' };
-  expect(launch(file, ['source:=/v.mp4'], { environment }).environment).toEqual({});
+describe.each(['camera.launch.py', 'replay.launch.py'])('%s, the shared-memory profile', (file) => {
+  const names = ['FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'];
+
+  test.each([
+    ['humble', names[0]],
+    ['jazzy', names[0]],
+    ['kilted', names[1]],
+  ])('on %s is set as %s, the one that its Fast DDS reads', (distribution, name) => {
+    const environment = { ROS_DISTRO: distribution };
+    const set = launch(file, ['source:=/v.mp4'], { environment }).environment;
+    expect(Object.keys(set)).toEqual([name]);
+    expect(existsSync(set[name])).toBe(true);
+  });
+
+  test.each(names)('is the own one where %s is set', (name) => {
+    for (const distribution of ['humble', 'kilted']) {
+      const environment = { ROS_DISTRO: distribution, [name]: '/own.xml' };
+      expect(launch(file, ['source:=/v.mp4'], { environment }).environment).toEqual({});
+    }
+  });
 });
 
 test('config/camera.yaml holds every parameter of the nodes with its default', () => {

@@ -93,6 +93,8 @@ describe.each([
     const ofLayer = (layer.max_obstacle_height as number | undefined) ?? 2;
     expect(ofLayer).toBeGreaterThanOrEqual(value(marks, 'max_obstacle_height'));
     expect(value(marks, 'obstacle_max_range')).toBeGreaterThan(2.5);
+    // default 0.0: Nav2 would drive on by what was seen last when the clouds stay out
+    for (const { source } of found) expect(value(source, 'expected_update_rate')).toBeGreaterThan(0);
     // Nav2 drops what is outside of a source's heights before it clears by it: the floor has to be inside.
     expect(value(clears, 'min_obstacle_height')).toBeLessThan(-1);
     expect(value(clears, 'raytrace_max_range')).toBeGreaterThan(value(marks, 'obstacle_max_range'));

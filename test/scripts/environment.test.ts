@@ -20,6 +20,19 @@ test('env.sh keeps the domain, middleware and Fast DDS profile of the user', () 
   );
 });
 
+test.each([
+  ['humble', 'FASTRTPS_DEFAULT_PROFILES_FILE'],
+  ['jazzy', 'FASTRTPS_DEFAULT_PROFILES_FILE'],
+  ['kilted', 'FASTDDS_DEFAULT_PROFILES_FILE'],
+])("env.sh sets our Fast DDS profile by the name that %s's Fast DDS reads, unless one is set", (distribution, name) => {
+  const other = { FASTDDS_DEFAULT_PROFILES_FILE: '', FASTRTPS_DEFAULT_PROFILES_FILE: '' };
+  const print = 'env | grep ^FAST.*=/ || true';
+  const ros = { AMENT_PREFIX_PATH: join(root, 'no-ros'), ROS_DISTRO: distribution }; // as if one were sourced
+  expect(sourced({ ...other, ...ros }, print)).toBe(`${name}=${root}/config/fastdds_shm.xml`);
+  for (const own of Object.keys(other))
+    expect(sourced({ ...other, ...ros, [own]: '/my.xml' }, print)).toBe(`${own}=/my.xml`);
+});
+
 test('env.sh can be sourced again without growing the paths', () => {
   const print = 'echo "$PATH|$LD_LIBRARY_PATH|$AMENT_PREFIX_PATH|$PYTHONPATH"';
   expect(sourced({}, `source ${root}/scripts/env.sh; ${print}`)).toBe(sourced({}, print));

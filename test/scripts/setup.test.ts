@@ -85,13 +85,15 @@ function pathWithout(...leftOut: string[]): string {
   test.each([
     ['cmake', 'sudo apt install cmake'],
     ['g++', 'sudo apt install g++'],
-    ['python3.11', 'sudo apt install python3.11 python3.11-venv'],
-    ['node', 'sudo apt install nodejs npm'],
+    ['python3.11', 'sudo apt install python3.11-venv python3.11-dev (Debian 12)'],
+    ['node', 'Node.js from nodejs.org'],
+    ['npm', 'the one that comes with Node.js from nodejs.org'],
   ])('name %s when it is missing, and what installs it', (program, install) => {
     const { status, stderr } = check(pathWithout(program));
     expect(status).toBe(1);
     expect(stderr).toContain(`missing: ${program}`);
     expect(stderr).toContain(install);
+    expect(stderr).not.toMatch(/apt install.*\b(nodejs|npm)\b/); // NodeSource's nodejs conflicts with apt's npm
   });
 
   test('name all that is missing at once', () => {

@@ -2,7 +2,8 @@ import { siblingCameraInfo } from '../../media/cameraTopics';
 import { cameraInfoFault, cameraInfoOfImage } from './cameraInfo';
 import { readCameraInfo, type CameraInfoMessage } from './messages';
 import { overriddenQos } from './qosOverrides';
-import { qos, rclnodejs, type Reliability, type RosNode } from './rclnodejs';
+import { qos, type Reliability, type RosNode } from './rclnodejs';
+import { isRemapped } from './remapping';
 import type { ThrottledLog } from './throttledLog';
 import type { OwnEnd } from './topicFaults';
 
@@ -45,9 +46,7 @@ export function subscribeCameraInfo(
     latest = cameraInfoOfImage(info);
   };
   // The sibling may be remapped by a rule of its own.
-  const isRemapped =
-    node.resolveTopicName('camera_info') !== rclnodejs.expandTopicName('camera_info', node.name(), node.namespace());
-  const name = isRemapped ? 'camera_info' : siblingCameraInfo(imageTopic);
+  const name = isRemapped(node, 'camera_info') ? 'camera_info' : siblingCameraInfo(imageTopic);
   const wanted = overriddenQos(node, 'subscription', name, qos(reliability, 1));
   const { topic } = node.createSubscription(TYPE, name, { qos: wanted, isRaw: true }, receive);
   return { latest: () => latest, end: { topic, type: TYPE, qos: wanted, what: 'camera_info' } };
