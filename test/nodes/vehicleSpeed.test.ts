@@ -13,6 +13,20 @@ test('a camera off the axis moves by v + w x l; where no turn is known, as the v
   expect(() => speed.add(4, [1e4, 0, 0])).toThrow('more than 1000');
 });
 
+test('only in the axes of the vehicle is a velocity that of the axis: in others, whichever, its length stands alone', () => {
+  const speed = new VehicleSpeed('base_link');
+  const lever = [1, 0, 0];
+  // Northwards at 1 m/s, turning left: ahead of the axis 1.12 m/s, and 1.5 were its axes those of the vehicle.
+  const at = (frameId: string, linear: number[]): number | undefined => {
+    speed.add(speed.received, linear, [0, 0, 0.5], frameId);
+    return speed.at(speed.received - 1, lever);
+  };
+  for (const own of ['', 'base_link', '/base_link']) expect(at(own, [1, 0, 0])).toBeCloseTo(Math.hypot(1, 0.5));
+  for (const other of ['map', 'camera', 'base_link2', '/']) expect(at(other, [0, 1, 0])).toBeCloseTo(1);
+  const slashed = new VehicleSpeed('/base_link');
+  expect([slashed.isOwn('base_link'), new VehicleSpeed().isOwn('base_link')]).toEqual([true, false]);
+});
+
 test('what was measured nearest in time, within a fifth of a second', () => {
   const speed = new VehicleSpeed();
   for (let i = 0; i <= 300; i++) speed.add(i / 10, [i, 0, 0]);

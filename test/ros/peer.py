@@ -466,6 +466,7 @@ class Peer(Operations):
 
     def twist(self, command):
         message = TwistStamped()
+        message.header.frame_id = command.get('frame', '')
         message.header.stamp.sec, message.header.stamp.nanosec = command['stamp']
         message.twist.linear.x = float(command['speed'])
         self.publishers[command['topic']].publish(message)
