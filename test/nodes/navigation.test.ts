@@ -78,10 +78,10 @@ test('another model leaves the scale where it is, and makes it less sure', () =>
   expect(after.variance - before.variance).toBeGreaterThan(before.scale ** 2 * 0.15 ** 2 * 0.9);
 });
 
-test('a scale that was measured long ago is said to be unsure, and at last points wait; a new measurement mends it', () => {
+test('a scale that was measured long ago is said to be unsure; points wait for it only once the model has changed besides, and a measurement mends it', () => {
   const drive = new Drive();
-  const drift = (from: number, to: number): void => {
-    for (let sec = from; sec < to; sec++) drive.move(sec, 0, NaN); // no ground is like a height that is none
+  const drift = (from: number, to: number, step = 1): void => {
+    for (let sec = from; sec < to; sec += step) drive.move(sec, 0, NaN); // no ground is like a height that is none
   };
   expect(drive.status).toEqual([0, expect.stringContaining('1 unit is 3.')]);
   drift(108, 250);
@@ -90,12 +90,16 @@ test('a scale that was measured long ago is said to be unsure, and at last point
     1,
     expect.stringMatching(/^the metric scale is known to 3\d % only, last measured 14\d s ago$/),
   ]);
-  drift(250, 420);
+  drift(250, 36_000, 50); // parked overnight
+  expect(drive.isMeasured()).toBe(true);
+  expect(drive.status[1]).toMatch(/^the metric scale is known to 40 % only, last measured 358\d\d s ago$/);
+  for (const model of ['second', 'third', 'fourth', 'fifth', 'sixth', 'a model']) drive.scaleOf(model);
+  drift(36_000, 36_001);
   expect(drive.isMeasured()).toBe(false);
   expect(drive.status[1]).toMatch(
-    /^the metric scale is known to 5\d % only, last measured 31\d s ago: ~\/points wait$/,
+    /^the metric scale is known to 5\d % only, last measured 358\d\d s ago: ~\/points wait$/,
   );
-  for (let sec = 420; sec < 430; sec++) drive.move(sec, 0);
+  for (let sec = 36_001; sec < 36_011; sec++) drive.move(sec, 0);
   expect(drive.isMeasured()).toBe(true);
   expect(drive.status[0]).toBe(0);
 });
