@@ -9,10 +9,19 @@ const FASTEST_TURN = 100;
 
 const NONE: ArrayLike<number> = [0, 0, 0];
 
+/** Of a camera at a time. */
+export interface SpeedAtTime {
+  /** m/s */
+  readonly speed: number;
+  /** rad/s, about whichever axis; undefined where it is not known. */
+  readonly turn: number | undefined;
+}
+
 interface Measured {
   readonly stamp: number;
   readonly linear: ArrayLike<number>;
-  readonly angular: ArrayLike<number>;
+  /** Undefined where it is not known. */
+  readonly angular: ArrayLike<number> | undefined;
   /** Whether they are in the vehicle's axes. */
   readonly isOwn: boolean;
 }
@@ -52,15 +61,15 @@ export class VehicleSpeed {
     const turn = Math.hypot(angular[0], angular[1], angular[2]);
     this.received++;
     const isOwn = this.isOwn(frameId);
-    this.#measured.push({ stamp, linear, angular: turn <= FASTEST_TURN ? angular : NONE, isOwn });
+    this.#measured.push({ stamp, linear, angular: turn <= FASTEST_TURN ? angular : undefined, isOwn });
     if (this.#measured.length > REMEMBERED) this.#measured.shift();
   }
 
   /**
-   * m/s, of a camera at `lever` (metres, in the vehicle's axes: it moves by v + w x l); undefined where nothing was measured near the time. Of a velocity
+   * Of a camera at `lever` (metres, in the vehicle's axes: it moves by v + w x l); undefined where nothing was measured near the time. Of a velocity
    * in other axes only the length is taken: the lever's place in them is not known.
    */
-  at(stamp: number, lever: ArrayLike<number> = NONE): number | undefined {
+  at(stamp: number, lever: ArrayLike<number> = NONE): SpeedAtTime | undefined {
     let [found, nearest] = [undefined as Measured | undefined, this.nearest];
     for (const one of this.#measured) {
       const distance = Math.abs(one.stamp - stamp);
@@ -68,12 +77,13 @@ export class VehicleSpeed {
       [found, nearest] = [one, distance];
     }
     if (!found) return undefined;
-    const { linear: v, isOwn } = found;
-    const w = isOwn ? found.angular : NONE;
-    return Math.hypot(
+    const { linear: v, angular, isOwn } = found;
+    const w = (isOwn && angular) || NONE;
+    const speed = Math.hypot(
       v[0] + w[1] * lever[2] - w[2] * lever[1],
       v[1] + w[2] * lever[0] - w[0] * lever[2],
       v[2] + w[0] * lever[1] - w[1] * lever[0],
     );
+    return { speed, turn: angular && Math.hypot(angular[0], angular[1], angular[2]) };
   }
 }
