@@ -114,7 +114,8 @@ export class Navigator {
       stamp: stampSeconds(header.stamp) - seconds / 2,
       seconds: Math.min(LONGEST_PAUSE_SECONDS, Math.max(0, sinceLast)),
       way: estimate && wayOf(estimate.vector, scale, seconds),
-      lever: this.#options.mount.of(header.frameId)?.translation,
+      // Looked up for speeds alone: whoever asks first settles the mount, which else is the odometry as it begins.
+      lever: this.#follower.needsMotion ? this.#options.mount.of(header.frameId)?.translation : undefined,
       groundHeight,
     });
   }
