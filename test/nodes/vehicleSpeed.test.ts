@@ -28,6 +28,17 @@ test('only in the axes of the vehicle is a velocity that of the axis: in others,
   expect([slashed.isOwn('base_link'), new VehicleSpeed().isOwn('base_link')]).toEqual([true, false]);
 });
 
+test('of a camera whose place is not known the speed is that of the vehicle as long as no turn is told, in whichever axes', () => {
+  const speed = new VehicleSpeed();
+  const anywhere = (turn: number, frameId = ''): number | undefined => {
+    speed.add(speed.received, [0, 3, 4], [0, turn / Math.SQRT2, -turn / Math.SQRT2], frameId);
+    return speed.anywhere(speed.received - 1);
+  };
+  expect([0, 0.19, 0.21, 3, NaN].map((turn) => anywhere(turn))).toEqual([5, 5, undefined, undefined, 5]);
+  expect(anywhere(0.21, 'map')).toBeUndefined();
+  expect(speed.anywhere(100)).toBeUndefined();
+});
+
 test('what was measured nearest in time, within a fifth of a second', () => {
   const speed = new VehicleSpeed();
   for (let i = 0; i <= 300; i++) speed.add(i / 10, [i, 0, 0]);

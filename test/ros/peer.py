@@ -402,6 +402,7 @@ class Peer(Operations):
                 if 'speed' in command:
                     twist = TwistStamped(header=image.header)
                     twist.twist.linear.x = command['speed']
+                    twist.twist.angular.z = float(command.get('turn', 0))
                     if 'twist' in command:
                         self.publishers[command['twist']].publish(twist)
                     if 'odometry' in command:
