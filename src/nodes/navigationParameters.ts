@@ -24,7 +24,7 @@ export const NAVIGATION_PARAMETERS = {
   odom_frame: { value: 'odom', text: 'Frame in which the odometry is given.' },
   base_frame: {
     value: '',
-    text: "Frame whose odometry is published; the camera's place on it is taken from /tf_static and /tf. Empty: the camera's own frame.",
+    text: "Frame whose odometry is published; the camera's place on it is taken from /tf_static and /tf, once and anew after ~/reset. Empty: the camera's own frame.",
   },
   scale_source: {
     value: 'none',
