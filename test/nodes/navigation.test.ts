@@ -114,10 +114,37 @@ test('a scale that was measured long ago is said to be unsure; points wait for i
   expect(drive.status[0]).toBe(0);
 });
 
+const wall = new Float32Array(96 * 64).fill(5);
+const image = Uint8Array.from({ length: 96 * 64 * 3 }, (_, i) => (37 * i) % 251);
+
+test('before a wall, where no ground is seen, a camera that the images say stands keeps its scale; one that turns there does not', () => {
+  const navigator = navigatorWith(parameters, new Mount('', () => undefined));
+  const cdr = new CdrWriter();
+  let shown = 0;
+  const see = (frames: number, groundHeight: number | undefined, [z, turn]: readonly number[]): Scale => {
+    for (const end = shown + frames; shown < end; shown++) {
+      const [before, stamp] = [shown - 1, shown].map((i) => ({
+        sec: 50 + Math.floor(i / 10),
+        nanosec: (i % 10) * 1e8,
+      }));
+      navigator.see(image, 64, 96);
+      const scale = navigator.scaleOf('a model');
+      const motion = { vector: [0, 0, z * scale.scale, 0, turn, 0], previousStamp: shown > 0 ? before : undefined };
+      const header = { stamp, frameId: 'camera' };
+      const depth = wall.map((value) => value * scale.scale);
+      navigator.move({ header, depth, intrinsics, scale, groundHeight, ...motion }, cdr);
+    }
+    return navigator.scaleOf('a model');
+  };
+  const kept = see(501, 0.5, [1, 0]); // whole seconds: the first has none before it
+  expect(kept).toMatchObject({ known: true, scale: expect.closeTo(3, 6) as number });
+  expect(see(100, undefined, [0.001, 0])).toEqual(kept);
+  const turned = see(100, undefined, [0.001, 0.01]);
+  expect(turned.variance / turned.scale ** 2 - kept.variance / kept.scale ** 2).toBeCloseTo(0.03 ** 2 * 10, 6);
+});
+
 describe('the speed of a camera a metre ahead of the axis', () => {
   const mountedAhead = { ...identity(), translation: Float64Array.of(1, 0, 0) };
-  const wall = new Float32Array(96 * 64).fill(5);
-  const image = Uint8Array.from({ length: 96 * 64 * 3 }, (_, i) => (37 * i) % 251);
   const asked: string[] = [];
   const mount = (): Mount =>
     new Mount('base_link', (frame, within) => {
