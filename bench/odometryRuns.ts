@@ -11,6 +11,7 @@ import type { Scale } from '../src/odometry/scaleFilter';
 import { VisualOdometry } from '../src/odometry/visualOdometry';
 import type { NavigationParameters } from '../src/nodes/navigationParameters';
 import { ScaleFollower } from '../src/nodes/scaleFollower';
+import type { VehicleSpeed } from '../src/nodes/vehicleSpeed';
 import type { FrameSequence } from '../src/training/datasets/dataset';
 import { OnnxModel } from '../src/training/evaluation/onnxModel';
 import { ShrunkFrames } from '../src/training/evaluation/shrunkFrames';
@@ -96,11 +97,11 @@ export async function runOdometry(
       run.stretchErrors.push(normalised(odometry.pose, moved, odometry.covariance));
     }
     if ((i - start) % STRETCH_EVERY === 0) stretches.push({ from: i, odometry: new Odometry() });
-    const length = Math.hypot(outputs.egoMotion[0], outputs.egoMotion[1], outputs.egoMotion[2]);
+    const [length, angle] = [0, 3].map((from) => Math.hypot(...outputs.egoMotion.subarray(from, from + 3)));
     follower.add({
       stamp: (stamps[i] + stamps[i - 1]) / 2,
       seconds,
-      way: { length, seconds },
+      way: { length, angle, seconds },
       groundHeight,
     });
     run.ways.push(length);
@@ -113,14 +114,14 @@ export async function runOdometry(
   return { ...run, start, lost: odometry.lost, outliers: follower.counts.outliers };
 }
 
-/** The true speed, as a wheel would give it. */
-function speedOf(stamps: readonly number[], poses: readonly Se3[]): { at(stamp: number): number | undefined } {
+/** The true speed, as a wheel would give it, which knows of no turn. */
+function speedOf(stamps: readonly number[], poses: readonly Se3[]): Pick<VehicleSpeed, 'at'> {
   return {
     at: (stamp) => {
       const i = stamps.findIndex((value) => value > stamp);
       if (i < 1) return undefined;
       const way = Math.hypot(...poses[i].translation.map((value, k) => value - poses[i - 1].translation[k]));
-      return way / (stamps[i] - stamps[i - 1]);
+      return { speed: way / (stamps[i] - stamps[i - 1]), turn: undefined };
     },
   };
 }

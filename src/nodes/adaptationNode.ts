@@ -100,7 +100,7 @@ async function main(): Promise<void> {
     cameraInfo: cameraInfo.latest,
     rectify: parameters.rectify,
     rectified: parameters.rectified,
-    speedAt: (stamp) => speed.at(stamp),
+    speedAt: (stamp) => speed.anywhere(stamp),
     options: () => options,
   });
   const triplets$ =

@@ -95,8 +95,14 @@ export const ADAPTATION_PARAMETERS = {
     text: "Rows learned from, from the top, as depth_node's image_rows; 0 is all of them.",
   },
   ...IMAGE_PARAMETERS,
-  twist_topic: { value: '', text: "geometry_msgs/TwistStamped of the vehicle's speed; empty: none." },
-  odometry_topic: { value: '', text: "nav_msgs/Odometry of the vehicle's speed; empty: none." },
+  twist_topic: {
+    value: '',
+    text: "geometry_msgs/TwistStamped of the vehicle's speed, whose length is taken unless it turns by more than .2 rad/s; empty: none.",
+  },
+  odometry_topic: {
+    value: '',
+    text: "nav_msgs/Odometry of the vehicle's speed, whose length is taken unless it turns by more than .2 rad/s; empty: none.",
+  },
   duty_cycle: {
     value: 0.5,
     range: [0.001, 1],

@@ -24,7 +24,7 @@ export function createNavigator(
       odometry,
       tf: publishTf ? node.createPublisher('tf2_msgs/msg/TFMessage', '/tf', { qos: qos('reliable', 100) }) : undefined,
     },
-    speed: scaleSource === 'velocity' ? subscribeSpeed(node, speedTopics, log) : undefined,
+    speed: scaleSource === 'velocity' ? subscribeSpeed(node, speedTopics, log, baseFrame) : undefined,
     owners,
     mount: new Mount(baseFrame, (frame, within) => frames?.tree.find(frame, within)),
     log,

@@ -1,5 +1,5 @@
 import { fromVector6, quaternionFromRotation } from '../geometry/se3';
-import { rateOf, wholeCovariance, type Motion } from '../odometry/odometry';
+import { LEAST_SECONDS, rateOf, wholeCovariance, type Motion } from '../odometry/odometry';
 import type { Scale } from '../odometry/scaleFilter';
 import type { ScaleSource } from './navigationParameters';
 import type { Header, Time } from './ros/cdr';
@@ -7,6 +7,10 @@ import { SCALE_CODES, SCALE_UNAVAILABLE, type EgoMotionMessage } from './ros/mes
 
 /** Variance that says "not known": robot_localization and its kin then leave the value out of their account. */
 const UNKNOWN_VARIANCE = 1e6;
+const UNKNOWN_RATE = {
+  rate: new Float64Array(6),
+  covariance: diagonalCovariance(UNKNOWN_VARIANCE, UNKNOWN_VARIANCE),
+};
 
 export interface EgoMotionEstimate {
   /** In metres by `scale`. */
@@ -23,7 +27,7 @@ export function egoMotionMessage(header: Header, estimate: EgoMotionEstimate): E
   const { motion, previousStamp, scale, scaleSource, quality } = estimate;
   const seconds = secondsBetween(previousStamp, header.stamp);
   const { rotation, translation } = fromVector6(motion.vector);
-  const { rate, covariance } = rateOf(motion, seconds);
+  const { rate, covariance } = seconds >= LEAST_SECONDS ? rateOf(motion, seconds) : UNKNOWN_RATE;
   return {
     header,
     previousStamp,

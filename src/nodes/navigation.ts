@@ -7,7 +7,7 @@ import { OdometryTopic, type OdometryTopicOptions } from './odometryTopic';
 import { stampSeconds, type CdrWriter, type Header, type Time } from './ros/cdr';
 import type { DiagnosticStatus } from './ros/messages';
 import type { OwnEnd } from './ros/topicFaults';
-import { ScaleFollower } from './scaleFollower';
+import { ScaleFollower, type ScaleEvidence } from './scaleFollower';
 import type { VehicleSpeed } from './vehicleSpeed';
 
 /** A clock that jumps makes no scale older than this. */
@@ -110,12 +110,12 @@ export class Navigator {
     this.#last = header;
     if (!intrinsics) return;
     const seconds = previousStamp ? secondsBetween(previousStamp, header.stamp) : 0;
-    const length = estimate && Math.hypot(...[0, 1, 2].map((i) => estimate.vector[i]));
     this.#follower.add({
       stamp: stampSeconds(header.stamp) - seconds / 2,
       seconds: Math.min(LONGEST_PAUSE_SECONDS, Math.max(0, sinceLast)),
-      way: length ? { length: length / scale.scale, seconds } : undefined,
-      lever: this.#options.mount.of(header.frameId)?.translation,
+      way: estimate && wayOf(estimate.vector, scale, seconds),
+      // Looked up for speeds alone: whoever asks first settles the mount, which else is the odometry as it begins.
+      lever: this.#follower.needsMotion ? this.#options.mount.of(header.frameId)?.translation : undefined,
       groundHeight,
     });
   }
@@ -169,6 +169,11 @@ export class Navigator {
       },
     };
   }
+}
+
+/** Of a motion in metres by this scale, in the model's unit. */
+function wayOf(v: ArrayLike<number>, { scale }: Scale, seconds: number): ScaleEvidence['way'] {
+  return { length: Math.hypot(v[0], v[1], v[2]) / scale, angle: Math.hypot(v[3], v[4], v[5]), seconds };
 }
 
 /** Relative standard deviation. */

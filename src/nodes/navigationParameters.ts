@@ -24,7 +24,7 @@ export const NAVIGATION_PARAMETERS = {
   odom_frame: { value: 'odom', text: 'Frame in which the odometry is given.' },
   base_frame: {
     value: '',
-    text: "Frame whose odometry is published; the camera's place on it is taken from /tf_static and /tf. Empty: the camera's own frame.",
+    text: "Frame whose odometry is published; the camera's place on it is taken from /tf_static and /tf, once and anew after ~/reset. Empty: the camera's own frame.",
   },
   scale_source: {
     value: 'none',
@@ -43,8 +43,14 @@ export const NAVIGATION_PARAMETERS = {
     live: true,
     text: 'Metres from the ground up to the camera, of scale_source camera_height.',
   },
-  twist_topic: { value: '', text: "geometry_msgs/TwistStamped of the vehicle's speed, of scale_source velocity." },
-  odometry_topic: { value: '', text: "nav_msgs/Odometry of the vehicle's speed, of scale_source velocity." },
+  twist_topic: {
+    value: '',
+    text: "geometry_msgs/TwistStamped of the vehicle's speed, of scale_source velocity. Where base_frame is set: in its axes (header.frame_id), or the length alone is taken.",
+  },
+  odometry_topic: {
+    value: '',
+    text: "nav_msgs/Odometry of the vehicle's speed, of scale_source velocity. Where base_frame is set: its twist in base_frame's axes (child_frame_id), or the length alone is taken.",
+  },
   least_speed: {
     value: 0.2,
     range: [0.01, 100],

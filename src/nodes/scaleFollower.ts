@@ -2,6 +2,7 @@
 import { upperMedian } from '../geometry/statistics';
 import { ScaleFilter, type Scale, type ScaleMeasurement } from '../odometry/scaleFilter';
 import type { NavigationParameters } from './navigationParameters';
+import type { SpeedAtTime, VehicleSpeed } from './vehicleSpeed';
 
 /** Seconds that make one measurement: ways and heights of single frames are off by a quarter, and their neighbours alike. */
 const BLOCK_SECONDS = 1;
@@ -12,6 +13,15 @@ const BLOCK_SPREAD = 0.2;
 const FIXED_SPREAD = 0.01;
 /** m/s; what a wheel that stands may still say. */
 const STANDING = 0.02;
+/**
+ * m/s by the images. A parked camera's are some mm/s (models/default.onnx at 10 images/s: 90 % under .015 m/s with a noise of 5 grey levels), unless its exposure
+ * flickers; hand-held ones move by .2 and more.
+ */
+const STANDING_SEEN = 0.05;
+/** rad/s. Parked, the images say a fifth of that at most; who turns at it has another scene before him after half a minute. */
+const STILL = 0.02;
+/** Seconds; what was before the camera in a longer pause nobody has seen. */
+const LONGEST_GAP = 1;
 /** As scale_band of the adaptation: relative change of the unit from one model to the next. */
 const MODEL_SPREAD = 0.15;
 
@@ -21,8 +31,8 @@ export interface ScaleEvidence {
   readonly stamp: number;
   /** Since the frame before. */
   readonly seconds: number;
-  /** The camera's way between two frames, in the model's unit; undefined where it is not known. */
-  readonly way: { readonly length: number; readonly seconds: number } | undefined;
+  /** The camera's way between two frames, in the model's unit, and its turn in radians; undefined where they are not known. */
+  readonly way: { readonly length: number; readonly angle: number; readonly seconds: number } | undefined;
   /** Of the camera on the vehicle whose speed is known: metres, in its axes; undefined where it is not known, or the speed is the camera's own. */
   readonly lever?: ArrayLike<number>;
   /** Of the camera above the ground, in the model's unit; undefined where no ground is seen. */
@@ -40,7 +50,7 @@ export class ScaleFollower {
       NavigationParameters,
       'scaleSource' | 'fixedScale' | 'cameraHeight' | 'leastSpeed'
     >,
-    private readonly speed: { at(stamp: number, lever?: ArrayLike<number>): number | undefined } | undefined,
+    private readonly speed: Pick<VehicleSpeed, 'at'> | undefined,
   ) {}
 
   /** Metres per unit of the model, for the next frame. */
@@ -77,15 +87,25 @@ export class ScaleFollower {
     const { scaleSource } = this.parameters;
     if (scaleSource === 'none' || scaleSource === 'fixed') return;
     const speed = scaleSource === 'velocity' ? this.speed?.at(evidence.stamp, evidence.lever) : undefined;
-    if (scaleSource === 'velocity') this.#addSpeed(speed, evidence);
+    if (scaleSource === 'velocity') this.#addSpeed(speed?.speed, evidence);
     else this.#addHeight(evidence);
     this.#block.seconds += evidence.seconds;
     const measured = this.#block.seconds > BLOCK_SECONDS - 1e-6 ? this.#measurement() : undefined;
-    // Who stands sees the same scene: nothing for the scale to wander with.
-    const stands = speed !== undefined && speed < STANDING;
-    const { accepted } = this.#filter;
-    this.#scale = this.#filter.next(stands ? 0 : evidence.seconds, measured);
-    this.#sinceMeasured = this.#filter.accepted > accepted ? 0 : this.#sinceMeasured + evidence.seconds;
+    const { accepted, restarts } = this.#filter;
+    this.#scale = this.#filter.next(this.#stands(speed, evidence) ? 0 : evidence.seconds, measured);
+    const isTaken = this.#filter.accepted > accepted || this.#filter.restarts > restarts;
+    this.#sinceMeasured = isTaken ? 0 : this.#sinceMeasured + evidence.seconds;
+  }
+
+  /** Who neither moves nor turns sees the same scene: nothing for the scale to wander with. */
+  #stands(said: SpeedAtTime | undefined, { way, seconds }: ScaleEvidence): boolean {
+    const seen = way && way.seconds > 0 ? way : undefined;
+    const turns = [said?.turn, seen && seen.angle / seen.seconds].filter((turn) => turn !== undefined);
+    if (seconds > LONGEST_GAP || turns.length === 0 || turns.some((turn) => turn >= STILL)) return false;
+    if (said && said.speed < STANDING) return true;
+    // Between that and what is measured by, a speed is as well noise of GNSS. The images' is by the very scale in question: they do not contradict one above.
+    const isDriven = said !== undefined && said.speed >= this.parameters.leastSpeed;
+    return !isDriven && seen !== undefined && (this.#scale.scale * seen.length) / seen.seconds < STANDING_SEEN;
   }
 
   #addSpeed(speed: number | undefined, { way }: ScaleEvidence): void {

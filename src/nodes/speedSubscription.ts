@@ -11,22 +11,32 @@ const SOURCES = {
   odometry: { type: 'nav_msgs/msg/Odometry', read: readOdometryTwist },
 } as const;
 
-/** Follows the topics that are named. */
+const foreignFrame = (frameId: string, baseFrame: string): string =>
+  `the velocity is in frame ${frameId}, not in base_frame ${baseFrame}: its length is taken for the camera's speed, without what a turn adds off the axis; right for a camera's own odometry, else give one in ${baseFrame}`;
+
+/**
+ * Follows the topics that are named.
+ *
+ * @param baseFrame in whose axes a velocity has to be where the camera's place on the vehicle is reckoned with; empty where it is not
+ */
 export function subscribeSpeed(
   node: RosNode,
   topics: Readonly<Record<keyof typeof SOURCES, string>>,
   log: ThrottledLog,
+  baseFrame = '',
 ): VehicleSpeed {
-  const speed = new VehicleSpeed();
+  const speed = new VehicleSpeed(baseFrame);
   for (const kind of ['twist', 'odometry'] as const) {
     if (topics[kind] === '') continue;
     const { type, read } = SOURCES[kind];
     const wanted = overriddenQos(node, 'subscription', topics[kind], qos('best_effort', 10));
     const { topic } = node.createSubscription(type, topics[kind], { qos: wanted, isRaw: true }, (message) => {
       try {
-        const { header, linear, angular } = read(message);
+        const { header, frameId, linear, angular } = read(message);
         checkHeader(header);
-        speed.add(stampSeconds(header.stamp), linear, angular);
+        speed.add(stampSeconds(header.stamp), linear, angular, frameId);
+        if (baseFrame !== '' && !speed.isOwn(frameId))
+          log.warnOnce(`${topic} frame`, `${topic}: ${foreignFrame(frameId, baseFrame)}`);
       } catch (error) {
         warnIgnored(log, topic, error as Error);
       }

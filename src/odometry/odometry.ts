@@ -71,7 +71,7 @@ export const defaultOdometry: OdometryOptions = {
 };
 
 /** Stamps nearer than this, seconds, say nothing of how fast: images that waited come in bursts. */
-const LEAST_SECONDS = 0.005;
+export const LEAST_SECONDS = 0.005;
 
 /** Errors that are carried along: of the pose (6), of the length (1), x (6). */
 const STATE = 13;

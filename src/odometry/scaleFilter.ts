@@ -2,7 +2,8 @@
  * The metric scale of a monocular depth map, followed over time: metres per unit of the map, measured now and then with noise and slips.
  *
  * A Kalman filter on the scale's logarithm, since errors are relative: state x = ln(scale), variance P; P grows by `drift`^2 per second, for the
- * network's own scale wanders with the scene. A measurement farther off than `gate` standard deviations is an outlier; many in a row that agree with
+ * network's own scale wanders with the scene, up to `wander`^2, for it is taken to come back: a model's unit belongs to its weights, and
+ * hours change it no more than minutes do. Another model may take P beyond. A measurement farther off than `gate` standard deviations is an outlier; many in a row that agree with
  * each other are a scale that has changed (another model, another scene), and start the filter anew.
  */
 import { upperMedian } from '../geometry/statistics';
@@ -10,6 +11,12 @@ import { upperMedian } from '../geometry/statistics';
 export interface ScaleFilterOptions {
   /** Standard deviation by which the true ln(scale) wanders in one second. */
   readonly drift: number;
+  /**
+   * Standard deviation of ln(scale) that time alone ends at. Below the .5 from which points wait: once measured they do not stop for nothing but a long
+   * time parked. The gate is at its widest there: of measurements with a spread of .2 those within a factor of 3.8 pass. A slip that does is outweighed
+   * by those after it, or is the outlier to them and they start the filter anew; the published scale has followed it for some seconds by small steps.
+   */
+  readonly wander: number;
   /** Standard deviations from which a measurement is an outlier. */
   readonly gate: number;
   /** Outliers in a row after which the filter starts anew from them. */
@@ -22,6 +29,7 @@ export interface ScaleFilterOptions {
 
 export const defaultScaleFilter: ScaleFilterOptions = {
   drift: 0.03,
+  wander: 0.4,
   gate: 3,
   outliersToRestart: 4,
   leastMeasurements: 2,
@@ -68,8 +76,8 @@ export class ScaleFilter {
    * @returns the scale to use for this frame
    */
   next(seconds: number, measured?: ScaleMeasurement): Scale {
-    const { drift, leastMeasurements } = this.#options;
-    this.#p += drift * drift * Math.max(0, seconds);
+    const { drift, wander, leastMeasurements } = this.#options;
+    if (this.#p < wander ** 2) this.#p = Math.min(wander ** 2, this.#p + drift ** 2 * Math.max(0, seconds));
     if (measured && Number.isFinite(measured.logScale) && measured.variance > 0) this.#take(measured);
     if (this.#since < leastMeasurements) return UNKNOWN;
     this.#shown = this.#shown === undefined ? this.#x : this.#shown + this.#step(this.#x - this.#shown);

@@ -3,6 +3,8 @@ import {
   floatImage,
   readCameraInfo,
   readImage,
+  readOdometryTwist,
+  readTwistStamped,
   WHOLE_IMAGE,
   writeCameraInfo,
   writeImage,
@@ -53,6 +55,35 @@ test('camera_info is read as it was written', () => {
     r: Array.from(read.r),
     p: Array.from(read.p),
   }).toEqual(whole);
+});
+
+test('a velocity, and in whose axes it is: of a twist those of its header, of an odometry those of the child', () => {
+  const [linear, angular] = [
+    [1, 2, 3],
+    [4, 5, 6],
+  ];
+  const own = { sec: 3, nanosec: 999_999_999 };
+  const start = (frameId: string): CdrWriter => new CdrWriter().start().header({ stamp: own, frameId });
+  const plain = (read: typeof readTwistStamped, cdr: CdrWriter): unknown => {
+    const found = read(Buffer.from(cdr.take()));
+    return { ...found, linear: [...found.linear], angular: [...found.angular] };
+  };
+  const twist = start('base_link').float64s(linear).float64s(angular);
+  expect(plain(readTwistStamped, twist)).toEqual({
+    header: { stamp: own, frameId: 'base_link' },
+    frameId: 'base_link',
+    linear,
+    angular,
+  });
+  const [pose, covariance] = [new Float64Array(7).fill(NaN), new Float64Array(36).fill(-1)];
+  const odometry = start('odom').string('base_footprint').float64s(pose).float64s(covariance);
+  odometry.float64s(linear).float64s(angular).float64s(covariance);
+  expect(plain(readOdometryTwist, odometry)).toEqual({
+    header: { stamp: own, frameId: 'odom' },
+    frameId: 'base_footprint',
+    linear,
+    angular,
+  });
 });
 
 test('a view of a larger array is written as the view', () => {

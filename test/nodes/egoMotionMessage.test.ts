@@ -29,6 +29,21 @@ test('covariances hold the error of the length along the way, and those of the t
   expect(twistCovariance[7 * 3]).toBeCloseTo(4 * poseCovariance[35], 12);
 });
 
+test('two images of a burst tell how the camera moved, not how fast', () => {
+  const motion = { vector: [0, 0, 2, 0, 0.1, 0], ...uncertainty };
+  const estimate = { motion, quality: 0.8, scale: metric, scaleSource: 'velocity' } as const;
+  for (const [nanosec, told] of [
+    [999_000_000, false], // a millisecond before
+    [994_000_000, true],
+  ] as const) {
+    const message = egoMotionMessage(header, { ...estimate, previousStamp: { sec: 10, nanosec } });
+    expect(Array.from(message.position)).toEqual([0, 0, 2]);
+    expect(message.poseCovariance[0]).toBeLessThan(1);
+    expect([...Array.from(message.linear), ...Array.from(message.angular)].some((value) => value !== 0)).toBe(told);
+    for (let i = 0; i < 6; i++) expect(message.twistCovariance[7 * i] >= 1e6).toBe(!told);
+  }
+});
+
 test('the scale is named by its source once it is known', () => {
   const motion = { vector: [0, 0, 1, 0, 0, 0], ...uncertainty };
   expect(of(motion)).toMatchObject({ scale: 1.4, scaleVariance: 0.01, scaleSource: 2, quality: 0.8 });

@@ -60,3 +60,45 @@ test('what may have changed with the model is measured anew, and its variance co
   expect(after.scale).toBeCloseTo(before.scale, 6);
   expect(Math.sqrt(after.variance) / after.scale).toBeGreaterThan(0.15);
 });
+
+test('time alone makes it less and less sure up to a bound, which another model may pass; measured again it is sure again', () => {
+  const filter = new ScaleFilter();
+  drive(filter, 100, 2);
+  const spread = (seconds: number): number => {
+    const { scale, variance } = filter.next(seconds);
+    return Math.sqrt(variance) / scale;
+  };
+  expect(spread(100)).toBeCloseTo(0.3, 1);
+  expect(spread(3600)).toBeCloseTo(0.4, 3);
+  expect(spread(3600)).toBeCloseTo(0.4, 3);
+  for (let i = 0; i < 4; i++) filter.loosen(0.2);
+  expect(spread(3600)).toBeGreaterThan(0.5);
+  drive(filter, 20, 2);
+  expect(spread(0)).toBeLessThan(0.1);
+});
+
+test('after a long time without a measurement a gross slip is left out all the same, and a smaller one is mended by the next measurements', () => {
+  const after = (factor: number): { filter: ScaleFilter; offBy: () => number } => {
+    const filter = new ScaleFilter();
+    const look = (scale: number): number => {
+      for (let i = 0; i < 9; i++) filter.next(FRAME);
+      return filter.next(FRAME, { logScale: Math.log(scale), variance: 0.2 ** 2 }).scale;
+    };
+    for (let i = 0; i < 20; i++) look(2);
+    filter.next(36_000);
+    look(2 * factor);
+    return { filter, offBy: () => Math.abs(Math.log(look(2) / 2)) };
+  };
+  for (const factor of [4, 1 / 4]) {
+    const { filter, offBy } = after(factor);
+    expect(filter.outliers).toBe(1);
+    expect(offBy()).toBeLessThan(1e-6);
+  }
+  for (const factor of [3, 1 / 3]) {
+    const { filter, offBy } = after(factor);
+    expect(filter.outliers).toBe(0);
+    const off = Array.from({ length: 20 }, offBy);
+    expect(Math.max(...off)).toBeLessThan(0.25); // of ln(3), by steps of half a per cent
+    expect(off[19]).toBeLessThan(0.01);
+  }
+});

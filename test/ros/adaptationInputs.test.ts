@@ -25,12 +25,16 @@ const velocityLoss = ({ loss_names: names, loss_values: values }: Status): numbe
   (values as number[])[(names as string[]).indexOf('velocity')];
 
 test(
-  'a speed on odometry_topic: without one there is no velocity loss, with one there is',
+  'a speed on odometry_topic: without one, or in a turn, there is no velocity loss, with one there is',
   async () => {
     await rig.start({ judge_every: 1000, odometry_topic: ODOMETRY });
     await rig.stream();
-    const { step, ...without } = await rig.status((status) => status.step > 1);
-    expect(velocityLoss({ step, ...without } as Status)).toBeUndefined();
+    const without = await rig.status((status) => status.step > 1);
+    expect(velocityLoss(without)).toBeUndefined();
+    await rig.stopStream();
+    await rig.stream({ speed: 4, odometry: ODOMETRY, turn: 0.5 });
+    const { step, ...turning } = await rig.status((status) => status.step > without.step + 3);
+    expect(velocityLoss({ step, ...turning } as Status)).toBeUndefined();
     await rig.stopStream();
     await rig.stream({ speed: 4, odometry: ODOMETRY });
     const driven = await rig.status((status) => status.step > step && velocityLoss(status) !== undefined);

@@ -100,6 +100,17 @@ test('a speed of another type, or of a quality of service that does not go toget
   }
 });
 
+test("a speed that is not in base_frame's axes is named once, with what is made of it", async () => {
+  const options = ['scale_source:=velocity', 'twist_topic:=/twist', 'base_frame:=base_link'];
+  await start(options, ['/twist=TwistStamped:pub']);
+  for (const frame of ['base_link', 'map', 'map', 'base_link', 'map'])
+    await rig.peer.command('twist', { topic: '/twist', stamp: [1, 0], speed: 4, frame });
+  const foreign = /\/twist: the velocity is in frame map, not in base_frame base_link: its length is taken/;
+  await rig.node.logged(foreign);
+  await navigationSays(/5 speeds have come/);
+  expect(rig.node.count(foreign)).toBe(1);
+});
+
 test('one absurd stamp, ahead or behind, neither moves the odometry nor widens it; a clock that was set is followed', async () => {
   await start();
   const before = await odometryAt(await drive(3));

@@ -402,6 +402,7 @@ class Peer(Operations):
                 if 'speed' in command:
                     twist = TwistStamped(header=image.header)
                     twist.twist.linear.x = command['speed']
+                    twist.twist.angular.z = float(command.get('turn', 0))
                     if 'twist' in command:
                         self.publishers[command['twist']].publish(twist)
                     if 'odometry' in command:
@@ -466,6 +467,7 @@ class Peer(Operations):
 
     def twist(self, command):
         message = TwistStamped()
+        message.header.frame_id = command.get('frame', '')
         message.header.stamp.sec, message.header.stamp.nanosec = command['stamp']
         message.twist.linear.x = float(command['speed'])
         self.publishers[command['topic']].publish(message)

@@ -54,6 +54,8 @@ export interface StreamCommand {
   speed?: number;
   /** or on this one, as nav_msgs/Odometry. */
   odometry?: string;
+  /** rad/s, beside the speed. */
+  turn?: number;
   width?: number;
   height?: number;
 }

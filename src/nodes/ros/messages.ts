@@ -143,21 +143,24 @@ export function readCameraInfo(message: Buffer): CameraInfoMessage {
  */
 export interface Velocity {
   readonly header: Header;
+  /** In whose axes both are. */
+  readonly frameId: string;
   readonly linear: Float64Array;
   readonly angular: Float64Array;
 }
 
 export function readTwistStamped(message: Buffer): Velocity {
   const cdr = new CdrReader(message);
-  return { header: cdr.header(), linear: cdr.float64s(3), angular: cdr.float64s(3) };
+  const header = cdr.header();
+  return { header, frameId: header.frameId, linear: cdr.float64s(3), angular: cdr.float64s(3) };
 }
 
 export function readOdometryTwist(message: Buffer): Velocity {
   const cdr = new CdrReader(message);
   const header = cdr.header();
-  cdr.string(); // child_frame_id
+  const frameId = cdr.string(); // child_frame_id
   cdr.float64s(7 + 36); // pose and its covariance
-  return { header, linear: cdr.float64s(3), angular: cdr.float64s(3) };
+  return { header, frameId, linear: cdr.float64s(3), angular: cdr.float64s(3) };
 }
 
 export const SPACE_LOG_DISPARITY = 0;
