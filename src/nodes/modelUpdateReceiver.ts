@@ -1,5 +1,5 @@
 /** depth_node's side of the hand-over: ~/model_update and ~/load_model in, ~/model_ack out, and what /diagnostics says of it. */
-import { of, retry, Subject } from 'rxjs';
+import { Subject } from 'rxjs';
 import type { ModelHost, UpdateOutcome } from '../inference/modelHost';
 import { checkVersion, short, type ModelUpdate } from '../inference/modelUpdate';
 import { latestOnly } from './latestOnly';
@@ -60,25 +60,28 @@ export class ModelUpdateReceiver {
       this.report(outcome, stamp);
       return outcome;
     };
+    const take = async (message: Buffer): Promise<void> => {
+      let received: ReturnType<typeof readModelUpdate>;
+      try {
+        received = readModelUpdate(message);
+      } catch (error) {
+        refuse(`not a ModelUpdate: ${(error as Error).message}`);
+        return;
+      }
+      const { stamp, ...update } = received;
+      this.report(await network.update(update), stamp);
+    };
+    const drop = (message: Buffer): void => {
+      try {
+        refuse('a newer update came before this one was looked at', announced(message));
+      } catch (error) {
+        this.#fail(error);
+      }
+    };
     const messages$ = new Subject<Buffer>();
+    // Neither throws: an error would end the stream, and the update that waits would be lost with it.
     messages$
-      .pipe(
-        latestOnly(
-          async (message) => {
-            let received: ReturnType<typeof readModelUpdate>;
-            try {
-              received = readModelUpdate(message);
-            } catch (error) {
-              refuse(`not a ModelUpdate: ${(error as Error).message}`);
-              return;
-            }
-            const { stamp, ...update } = received;
-            this.report(await network.update(update), stamp);
-          },
-          (message) => refuse('a newer update came before this one was looked at', announced(message)),
-        ),
-        retry({ delay: (error: Error) => of(this.#fail(error)) }),
-      )
+      .pipe(latestOnly((message) => take(message).catch((error: unknown) => this.#fail(error)), drop))
       .subscribe();
     this.#node.createSubscription(
       'depthgrad/msg/ModelUpdate',
@@ -102,8 +105,9 @@ export class ModelUpdateReceiver {
   }
 
   /** An error of this node's own: the update is lost, the next one is looked at. */
-  #fail(error: Error): void {
-    if (!isEnding()) this.#log.warn('update failed', `~/model_update: update not answered: ${error.message}`);
+  #fail(error: unknown): void {
+    if (!isEnding())
+      this.#log.warn('update failed', `~/model_update: update not answered: ${(error as Error).message}`);
   }
 
   /** Before the topics go: what is in work ends without an answer. */

@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Later than this behind its time a recording does not catch up by a burst: it goes on from now. */
 const LATE_SECONDS = 0.5;
-/** A wait that is longer, of the time it is played in, is no pause but a clock that was set: a computer without a battery records 1970 until it has the time. */
-const LONGEST_WAIT_SECONDS = 3600;
+/** A longer one, of the recording's time, is no pause but a clock that was set: a computer without a battery records 1970 until it has the time. */
+const LONGEST_PAUSE_SECONDS = 3600;
+/** Timers of Node.js take no more: a longer wait would be none. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** Keeps a recording's pace: every moment is due by the recording's own clock, so that delays do not add up. */
 export class Pacer {
@@ -17,7 +19,7 @@ export class Pacer {
 
   /**
    * `rate`: multiple of the recording's; 0 does not wait. `start`: where in the recording it is before the first moment, in seconds. `onGap` is told of the
-   * recording's seconds that are not waited for, because that would take longer than LONGEST_WAIT_SECONDS.
+   * recording's seconds that are not waited for, because they are more than LONGEST_PAUSE_SECONDS or would take longer than LONGEST_WAIT_MS.
    */
   constructor(rate: number, start = 0, onGap: (seconds: number) => void = () => undefined) {
     this.#rate = rate;
@@ -43,9 +45,10 @@ export class Pacer {
       this.#zeroMs = this.#firstDueMs - playedMs;
     }
     let waitMs = this.#zeroMs + playedMs - performance.now();
-    if (waitMs > LONGEST_WAIT_SECONDS * 1000) {
+    const pauseSeconds = (waitMs * this.#rate) / 1000;
+    if (pauseSeconds > LONGEST_PAUSE_SECONDS || waitMs > LONGEST_WAIT_MS) {
       this.#zeroMs -= waitMs;
-      this.#onGap((waitMs * this.#rate) / 1000);
+      this.#onGap(pauseSeconds);
       waitMs = 0;
     }
     if (waitMs > 0) await sleep(waitMs);

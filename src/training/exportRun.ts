@@ -1,7 +1,6 @@
 /** The averaged weights of a training run as the ONNX graph the nodes run. */
 import { exportOnnx } from '../model/onnx/exportOnnx';
-import { preparedView } from './datasets/undistort';
-import { readRunCamera } from './runCamera';
+import { readRunView } from './runCamera';
 import { openRun } from './trainedRun';
 
 export interface ExportFlags {
@@ -22,8 +21,7 @@ export async function exportRun(run: string, flags: ExportFlags): Promise<void> 
     );
   const encoder = 'encoder' in recipe.network ? recipe.network.encoder : undefined;
   const form = [encoder, `${height}x${width}`].filter((part) => part !== undefined);
-  const camera = await readRunCamera(recipe, run);
-  const { fx, fy, cx, cy } = preparedView(camera, width, height);
+  const { fx, fy, cx, cy } = await readRunView(recipe, run, width, height);
   const sha256 = exportOnnx(network.graph, flags.out, {
     name: flags.name ?? [recipe.name, ...form].join('-'),
     version: flags.modelVersion ?? `step${position.step}`,

@@ -1,6 +1,6 @@
 /**
- * Adam on one flat vector. tf.train.adam runs about ten small operations per variable and step, which is dispatch, not arithmetic
- *; here the gradients of all variables are read once and the update is one loop (native/adam.cc).
+ * Adam on one flat vector. tf.train.adam runs about ten small operations per variable and step, which is dispatch, not arithmetic;
+ * here the gradients of all variables are read once and the update is one loop (native/adam.cc).
  *
  * Source: Kingma & Ba 2015. With decoupled global-norm clipping and an exponential moving average of the weights.
  */

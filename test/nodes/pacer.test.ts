@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pacer } from '../../src/nodes/pacer';
 
@@ -61,13 +63,28 @@ test('a clock that was set while recording: the years are skipped and told, and 
 });
 
 test('a pause of the recording is waited for', async () => {
-  const pacer = new Pacer(10_000, 0, () => {
+  const pacer = new Pacer(7000, 0, () => {
     throw new Error('no gap');
   });
   await pacer.until(0);
   const started = performance.now();
-  await pacer.until(5000); // .5 s as it is played
+  await pacer.until(3500); // .5 s as it is played
   expect(performance.now() - started).toBeGreaterThan(480);
+});
+
+/** In a process of its own (of dist/): a wait of an hour cannot be taken back. */
+test.each([
+  ['40 s at a hundredth of the pace, 67 minutes as they are played', 0.01, 40, []],
+  ['two hours at a hundredfold pace, 72 s as they are played', 100, 7200, [7200]],
+  ['3500 s at a pace that makes 40 days of them, more than a timer takes', 0.001, 3500, [3500]],
+])('what is a pause is told by the recording: %s', (_, rate, seconds, skipped) => {
+  const program = `const gaps = [];
+    const pacer = new (require('./dist/src/nodes/pacer.js').Pacer)(${rate}, 0, (gap) => gaps.push(100 * Math.round(gap / 100)));
+    let isOver = false;
+    void pacer.until(0).then(() => pacer.until(${seconds})).then(() => (isOver = true));
+    setTimeout(() => process.exit(void console.log(JSON.stringify({ isOver, gaps }))), 300);`;
+  const output = execFileSync(process.execPath, ['-e', program], { cwd: join(__dirname, '../..'), encoding: 'utf8' });
+  expect(JSON.parse(output)).toEqual({ isOver: skipped.length > 0, gaps: skipped });
 });
 
 test('its position runs with the recording, starts where it is told, and never passes the moment waited for', async () => {

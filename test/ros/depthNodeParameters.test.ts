@@ -97,6 +97,13 @@ test('min_range at or above max_range is refused, from either side; both may cha
   const setBoth = (values: object): Promise<unknown> =>
     rig.peer.command('set_parameters_atomically', { node: NODE, values });
   expect(await setBoth({ min_range: 100, max_range: 90 })).toMatchObject({ successful: false });
+  const twice = [
+    ['min_range', 1],
+    ['min_range', 100],
+    ['max_range', 200],
+    ['max_range', 90],
+  ];
+  expect(await setBoth(twice)).toMatchObject({ successful: false });
   expect(await setBoth({ min_range: 100, max_range: 200 })).toMatchObject({ successful: true });
 });
 

@@ -310,3 +310,17 @@ test('an answer that cannot be published costs one update its answer: the next o
   await senderNode.logged(/~\/model_update: update not answered: no room for it/);
   expect(await send(pack(tiny({ metresAtWhite: 50 }), 3))).toMatchObject({ accepted: true, runningVersion: 3 });
 });
+
+test('answers that cannot be published, to what is in work and to what is displaced, do not lose the update that waits', async () => {
+  const env = rosEnvironment();
+  sender = new Peer(SENDER_TOPICS, env);
+  const parameters = ['-p', `model:=${rig.model}`, '-p', 'hold:=3'];
+  senderNode = new NodeProcess({ file: 'dist/test/support/failingAnswers.js' }, parameters, env);
+  await sender.matched();
+  for (const version of [1, 2, 3]) {
+    await sender.command('model_update', command(pack(tiny({ metresAtWhite: 10 * version }), version)));
+    await senderNode.logged(new RegExp(`received ${version}`));
+  }
+  expect(await sender.message(ACK)).toMatchObject({ accepted: true, version: 3, runningVersion: 3 });
+  expect(senderNode.count(/model update 1 .* runs/)).toBe(1);
+});

@@ -137,11 +137,13 @@ class Operations:
         return {}
 
     def set_parameters_atomically(self, command):
-        """Doubles by their names, in one request."""
+        """Doubles by their names, in one request; as pairs [name, value] where a name comes twice."""
+        values = command['values']
+        pairs = values.items() if isinstance(values, dict) else values
         request = SetParametersAtomically.Request(
             parameters=[
                 Parameter(name=name, value=ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=float(value)))
-                for name, value in command['values'].items()
+                for name, value in pairs
             ]
         )
         result = self.call(SetParametersAtomically, f"{command['node']}/set_parameters_atomically", request).result

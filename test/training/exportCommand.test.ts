@@ -83,3 +83,19 @@ test.each([
     expect(worst).toBeLessThan(1e-4);
   },
 );
+
+test('a camera whose lens leaves no view is named with its file and field, and what to do', async () => {
+  const network = `{ kind: eigen_coarse, ${size}, width_factor: 0.25 }`;
+  await trainTiny(tinyRecipe(folder, { network, losses: supervised, steps: 2 }), folder);
+  const camera = join(folder, 'camera.yaml');
+  writeFileSync(camera, CAMERA_FILE.replace('[0.2]', '[-40]'));
+  const args = ['dist/src/cli.js', 'export', folder, '--out', join(folder, 'model.onnx')];
+  const { status, stderr } = spawnSync('node', args, {
+    encoding: 'utf8',
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
+  });
+  const what =
+    'of plumb_bob [-40] leaves no view without black corners; calibrate again, with the board in the corners';
+  expect(stderr).toContain(`${camera}: distortion (d of a camera_info) ${what}`);
+  expect(status).toBe(1);
+});

@@ -81,7 +81,8 @@ interface Contents {
 
 function indexedContents(index: McapIndexedReader): Contents {
   let startNs: bigint | undefined;
-  for (const { messageStartTime } of index.chunkIndexes) startNs = earlier(startNs, messageStartTime);
+  for (const { messageStartTime, messageIndexLength } of index.chunkIndexes)
+    if (messageIndexLength > 0n) startNs = earlier(startNs, messageStartTime); // others have no messages, and time 0
   return { topics: indexedTopics(index), startNs };
 }
 

@@ -21,6 +21,8 @@ const CHUNK_BYTES = 1 << 20;
 const ZSTD_LEVEL = 1;
 /** Chunks that wait for the disk; what comes beyond is dropped and counted, for memory is what all the nodes live on. */
 const QUEUE_BYTES = 128 << 20;
+/** What the disk is given at once: whoever waits for a slow one sees that it takes something. */
+const SLICE_BYTES = 1 << 18;
 /** Chunk indexes are kept as records of the file, in blocks of about so many bytes: as objects they take five times as much, 75 MB or more an hour of raw images. */
 const INDEX_BLOCK_BYTES = 1 << 16;
 /** Opcode, length and fields of a footer up to its checksum, which covers them. */
@@ -64,6 +66,8 @@ export class McapFileWriter {
   /** Where the data ends and the end records begin, of all that was handed to the disk. */
   #end = 0;
   #queuedBytes = 0;
+  /** Everything but the index is in the file. */
+  #isIndexing = false;
   #writing: Promise<void> = Promise.resolve();
   #failure: FrameSourceError | undefined;
   #fail!: (error: FrameSourceError) => void;
@@ -161,8 +165,11 @@ export class McapFileWriter {
   /** Leaves out what waits for the disk, all but the chunk it is taking just now; the file has no index then. It counts as a failure. */
   abandon(): void {
     if (this.#failure) return;
-    const what = `up to ${(this.#queuedBytes / 1e6).toFixed(1)} MB that waited for the disk are left out`;
-    this.#giveUp(new FrameSourceError(this.path, `${what}; what was written before can be read`));
+    const waiting = `up to ${(this.#queuedBytes / 1e6).toFixed(1)} MB that waited for the disk are left out`;
+    const what = this.#isIndexing
+      ? 'the index is left out; the messages are in the file and can be read'
+      : `${waiting}; what was written before can be read`;
+    this.#giveUp(new FrameSourceError(this.path, what));
   }
 
   /** Writes the index. @throws FrameSourceError when the file could not be written to its end */
@@ -171,13 +178,8 @@ export class McapFileWriter {
     if (!this.#failure) {
       const records = this.#summary();
       this.#queuedBytes += records.length;
-      try {
-        await this.#writeAt([records], this.#end);
-      } catch (error) {
-        this.#onError(error as NodeJS.ErrnoException);
-        await this.#restoreEnd(this.#end);
-      }
-      this.#queuedBytes -= records.length;
+      this.#isIndexing = true;
+      await this.#writeQueued(records, [], this.#end);
     }
     await this.#handle.close();
     if (this.#failure) throw this.#failure;
@@ -252,22 +254,41 @@ export class McapFileWriter {
     const at = this.#end;
     this.#end += records.length;
     this.#queuedBytes += records.length;
-    this.#writing = this.#writing.then(async () => {
-      try {
-        if (!this.#failure) await this.#writeAt([records, this.#endRecords()], at);
-      } catch (error) {
-        this.#onError(error as NodeJS.ErrnoException);
-        await this.#restoreEnd(at);
-      }
-      this.#queuedBytes -= records.length;
-    });
+    this.#writing = this.#writing.then(() => this.#writeQueued(records, [this.#endRecords()], at));
   }
 
-  async #writeAt(parts: readonly Uint8Array[], at: number): Promise<void> {
+  /** Writes records that are counted as queued, and counts them off as they get into the file; what stands behind them is not counted. */
+  async #writeQueued(records: Uint8Array, behind: readonly Uint8Array[], at: number): Promise<void> {
+    let queued = records.length;
+    const countOff = (bytes: number): void => {
+      const counted = Math.min(bytes, queued);
+      queued -= counted;
+      this.#queuedBytes -= counted;
+    };
+    try {
+      if (!this.#failure)
+        await this.#writeAt([records, ...behind], at, (bytes) => {
+          countOff(bytes);
+          if (this.#isIndexing && this.#failure) throw this.#failure; // abandoned; a chunk is written to its end
+        });
+    } catch (error) {
+      this.#onError(error as NodeJS.ErrnoException);
+      await this.#restoreEnd(at);
+    }
+    countOff(queued);
+  }
+
+  async #writeAt(
+    parts: readonly Uint8Array[],
+    at: number,
+    onSlice: (bytes: number) => void = () => undefined,
+  ): Promise<void> {
     const bytes = Buffer.concat(parts);
     for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, at + done);
+      const length = Math.min(SLICE_BYTES, bytes.length - done);
+      const { bytesWritten } = await this.#handle.write(bytes, done, length, at + done);
       done += bytesWritten;
+      onSlice(bytesWritten);
     }
   }
 

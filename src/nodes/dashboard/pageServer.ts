@@ -69,7 +69,8 @@ function answer(
   if (request.method !== 'GET' && request.method !== 'HEAD') return end(405, 'Only GET and HEAD are answered.');
   const url = requestUrl(request);
   if (access.token !== undefined && access.givesToken(request)) {
-    response.writeHead(302, { 'Set-Cookie': access.cookie(request), Location: url!.pathname }).end();
+    const path = url!.pathname.replace(/^\/+/, '/'); // behind two slashes a browser takes another host's name
+    response.writeHead(302, { 'Set-Cookie': access.cookie(request), Location: path }).end();
     return;
   }
   const file = url && fileOf(url.pathname, folders);

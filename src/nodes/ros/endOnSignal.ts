@@ -61,10 +61,12 @@ function watch(): void {
   const leftNow = (): number => backlogs.reduce((sum, backlog) => sum + backlog.left(), 0);
   let [left, movedMs, abandoned] = [leftNow(), started, false];
   const abandon = (): void => {
+    const unfinished = backlogs.filter((backlog) => backlog.left() > 0);
+    if (abandoned || unfinished.length === 0) return; // the end is near, and another Ctrl-C must not put it off
     exitCode ||= 1;
     abandoned = true;
     movedMs = performance.now();
-    for (const backlog of backlogs) if (backlog.left() > 0) backlog.abandon();
+    for (const backlog of unfinished) backlog.abandon();
   };
   setInterval(() => {
     const [before, now] = [left, performance.now()];

@@ -247,8 +247,9 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
     }
 
     override setParametersAtomically(parameters: readonly RosParameter[]): { successful: boolean; reason: string } {
+      // Of a name that is there twice rclnodejs keeps the last value.
       const after = (wanted: string): unknown =>
-        (parameters.find(({ name }) => name === wanted) ?? this.getParameter(wanted)).value;
+        (parameters.findLast(({ name }) => name === wanted) ?? this.getParameter(wanted)).value;
       for (const parameter of parameters) {
         for (const faultOf of this.#faults) {
           const reason = faultOf(parameter, after);

@@ -133,9 +133,7 @@ class DriveWriter {
     try {
       this.#undistorter = new Undistorter(recording.camera, width, height);
     } catch (error) {
-      const { model, coefficients } = recording.camera.distortion;
-      const calibration = `${model} [${coefficients.join(', ')}]`;
-      throw new FrameSourceError(recording.sources[0], `${calibration}: ${(error as Error).message}; calibrate again`);
+      throw new FrameSourceError(recording.sources[0], (error as Error).message);
     }
     this.#pixels = new Uint8Array(width * height * 3);
   }

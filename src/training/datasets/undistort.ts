@@ -12,13 +12,27 @@ export function distortedCamera({ intrinsics, distortion }: RecordedCamera): Dis
   return { camera: intrinsics, lens, rotation: NO_ROTATION };
 }
 
+/** @throws RangeError saying what to do, for whoever knows the file to name it */
+function coveredViewOf(camera: RecordedCamera): Intrinsics {
+  const distorted = distortedCamera(camera);
+  try {
+    return coveredView(distorted);
+  } catch {
+    const { model, coefficients } = camera.distortion;
+    const lens = `distortion (d of a camera_info) of ${model} [${coefficients.join(', ')}]`;
+    throw new RangeError(
+      `${lens} leaves no view without black corners; calibrate again, with the board in the corners`,
+    );
+  }
+}
+
 /**
  * What frames prepared at width x height see: the covered view, without the own hood.
  *
  * @throws RangeError where the lens leaves no view without black corners
  */
 export function preparedView(camera: RecordedCamera, width: number, height: number): Intrinsics {
-  const ideal = coveredView(distortedCamera(camera));
+  const ideal = coveredViewOf(camera);
   return scaleIntrinsics(cropIntrinsics(ideal, 0, 0, ideal.width, camera.usableRows ?? ideal.height), width, height);
 }
 

@@ -17,6 +17,7 @@ import { BagDamageError, BagMessageError, isBag, openBag, type BagMessage } from
 import { readMessage, type MessageType } from '../../../src/media/bag/messages';
 import {
   cameraInfoMessage,
+  cdr,
   damageSqliteMessage,
   imageMessage,
   makeBagFolder,
@@ -151,6 +152,57 @@ test('an MCAP file whose chunks are indexed and whose messages are not is read f
     expect.stringMatching(/has no index: .* written without/),
   ]);
   await bag.close();
+});
+
+test('an MCAP file whose first chunk has schemas and channels alone begins at its first message', async () => {
+  const path = join(folder, 'chunk_of_channels.mcap');
+  const { McapChunkBuilder, McapRecordBuilder } = await import('@mcap/core');
+  const [file, index] = [new McapRecordBuilder(), new McapRecordBuilder()];
+  const chunk = new McapChunkBuilder({});
+  const putChunk = (): void => {
+    const { messageStartTime, messageEndTime, buffer: records } = chunk;
+    const about = { messageStartTime, messageEndTime, uncompressedSize: BigInt(records.length), compression: '' };
+    const chunkStartOffset = BigInt(file.length);
+    file.writeChunk({ ...about, uncompressedCrc: 0, records });
+    const chunkLength = BigInt(file.length) - chunkStartOffset;
+    const messageIndexOffsets = new Map<number, bigint>();
+    const indexStart = file.length;
+    for (const messages of chunk.indices) {
+      if (messages.records.length === 0) continue;
+      messageIndexOffsets.set(messages.channelId, BigInt(file.length));
+      file.writeMessageIndex(messages);
+    }
+    const messageIndexLength = BigInt(file.length - indexStart);
+    const where = { chunkStartOffset, chunkLength, messageIndexOffsets, messageIndexLength };
+    index.writeChunkIndex({ ...about, ...where, compressedSize: BigInt(records.length) });
+    chunk.reset();
+  };
+  file.writeMagic();
+  file.writeHeader({ profile: 'ros2', library: 'depthgrad test' });
+  const schema = { id: 1, name: 'sensor_msgs/msg/Image', encoding: 'ros2msg', data: new Uint8Array() };
+  const channel = { id: 1, schemaId: 1, topic: '/cam/image_raw', messageEncoding: 'cdr', metadata: new Map() };
+  chunk.addSchema(schema);
+  chunk.addChannel(channel);
+  putChunk();
+  for (const [sequence, { receivedNs, ...rest }] of range(50, 53).entries()) {
+    const data = cdr({ receivedNs, ...rest });
+    chunk.addMessage({ channelId: 1, sequence, logTime: receivedNs, publishTime: receivedNs, data });
+  }
+  putChunk();
+  file.writeDataEnd({ dataSectionCrc: 0 });
+  const summaryStart = BigInt(file.length);
+  file.writeSchema(schema);
+  file.writeChannel(channel);
+  const summary = Buffer.concat([file.buffer, index.buffer]);
+  file.reset();
+  file.writeFooter({ summaryStart, summaryOffsetStart: 0n, summaryCrc: 0 });
+  file.writeMagic();
+  writeFileSync(path, Buffer.concat([summary, file.buffer]));
+
+  const bag = await openBag(path);
+  expect({ startNs: bag.startNs, caveats: bag.caveats }).toEqual({ startNs: 50_000_000_000n, caveats: [] });
+  await bag.close();
+  expect(await received(path)).toEqual({ stamps: [50, 51, 52] });
 });
 
 describe('a damaged bag is read up to the damage, and the error names the file:', () => {

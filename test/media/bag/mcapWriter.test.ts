@@ -1,5 +1,6 @@
 /** What the writer writes, read by our reader and, as another opinion, by rosbags and mcap-ros2-support. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -172,6 +173,94 @@ test('memory for the index of chunks grows by little more than their records', a
   const { rows, bag } = await readByUs(path);
   expect(rows).toHaveLength(500 + CHUNKS);
   expect(bag.caveats).toEqual([]);
+});
+
+/** Calls `before` ahead of every write to any file, until it is given back: a disk is slow, or full, in a device of its own alone. */
+async function watchWrites(before: () => void): Promise<() => void> {
+  const handle = await open(__filename);
+  const prototype = Object.getPrototypeOf(handle) as Pick<FileHandle, 'write'>;
+  await handle.close();
+  const { write } = prototype;
+  prototype.write = function (this: FileHandle, ...given: unknown[]) {
+    before();
+    return (write as (...given: unknown[]) => unknown).apply(this, given);
+  } as FileHandle['write'];
+  return () => void (prototype.write = write);
+}
+
+describe('what waits for the disk', () => {
+  /** Makes the index 3 MB long, for it holds what types are made of. */
+  const LONG = { type: 'test_msgs/msg/Long', definition: `# ${'x'.repeat(3e6)}\nuint8[] data\n` };
+  const long = (length: number): Buffer => {
+    const bytes = Buffer.alloc(8 + length);
+    bytes[1] = 1; // little-endian
+    bytes.writeUInt32LE(length, 4);
+    return bytes;
+  };
+  let restore: () => void;
+  afterEach(() => restore());
+
+  async function writerOf(name: string, before: (writer: McapFileWriter) => void): Promise<McapFileWriter> {
+    const path = join(folder, name);
+    const writer = await McapFileWriter.create(path, { compression: 'none', overwrite: false });
+    restore = await watchWrites(() => before(writer));
+    return writer;
+  }
+
+  function expectFall(sizes: readonly number[], from: number): void {
+    expect(sizes[0]).toBeGreaterThan(from);
+    expect(sizes.length).toBeGreaterThan(10);
+    sizes.slice(1).forEach((size, i) => expect(size).toBeLessThan(sizes[i]));
+  }
+
+  test('falls while a long chunk is written, and while the index is', async () => {
+    const sizes: number[] = [];
+    const writer = await writerOf('long.mcap', ({ queuedBytes }) => sizes.push(queuedBytes));
+    writer.add(writer.addChannel('/long', LONG, []), 1n, long(2e6));
+    await writer.flush();
+    expectFall(sizes, 5e6);
+    expect(writer.queuedBytes).toBe(0);
+    sizes.length = 0;
+    await writer.close();
+    expectFall(sizes, 3e6);
+    expect(writer.queuedBytes).toBe(0);
+    const { rows, bag } = await readByUs(writer.path);
+    expect({ rows: rows.length, caveats: bag.caveats }).toEqual({ rows: 1, caveats: [] });
+  });
+
+  test('is nothing after an error in the middle of a chunk; what was written before can be read', async () => {
+    let writes = Infinity;
+    const writer = await writerOf('error.mcap', () => {
+      if (writes-- === 0) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+    });
+    const channel = writer.addChannel('/long', LONG, []);
+    writer.add(channel, 1n, long(1000));
+    await writer.flush();
+    writes = 3;
+    for (const time of [2n, 3n]) writer.add(channel, time, long(2e6));
+    expect(writer.queuedBytes).toBeGreaterThan(4e6);
+    await writer.flush();
+    expect(writer.queuedBytes).toBe(0);
+    await expect(writer.close()).rejects.toThrow(/error\.mcap: the disk is full \(ENOSPC\); what was recorded before/);
+    expect(readByRosbags(writer.path).rows.map(({ ns }) => ns)).toEqual(['1']);
+  });
+
+  test('abandoned while only the index waits: it is left out, and nothing else', async () => {
+    let writes = Infinity;
+    const writer = await writerOf('no_index.mcap', (writer) => {
+      if (writes-- === 0) writer.abandon();
+    });
+    const channel = writer.addChannel('/long', LONG, []);
+    for (const time of [1n, 2n]) writer.add(channel, time, long(1000));
+    await writer.flush();
+    writes = 5;
+    await expect(writer.close()).rejects.toThrow(/no_index\.mcap: the index is left out; the messages are in the file/);
+    expect(writer.queuedBytes).toBe(0);
+    const { rows, bag } = await readByUs(writer.path);
+    expect(rows.map(({ ns }) => ns)).toEqual(['1', '2']);
+    expect(bag.caveats.map(({ message }) => message)).toEqual([expect.stringMatching(/no_index\.mcap: has no index/)]);
+    expect(readByRosbags(writer.path).rows).toHaveLength(2);
+  });
 });
 
 test('a file that is there is kept unless it may be written over', async () => {

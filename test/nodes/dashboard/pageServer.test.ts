@@ -24,19 +24,22 @@ async function serve(token: string): Promise<void> {
 }
 afterEach(() => closeAll(server, sockets));
 
-/** Status of the answer; 0 where there is none. */
-function ask(target: string, headers = HOST): Promise<number> {
+/** Status and head of the answer; 0 where there is none. */
+function answerTo(target: string, headers = HOST): Promise<{ status: number; head: string }> {
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
   socket.on('error', () => undefined);
   socket.write(Buffer.from(`GET ${target} HTTP/1.1\r\n${headers}\r\n`, 'latin1'));
   return new Promise((resolve) => {
-    socket.once('close', () => resolve(0));
+    socket.once('close', () => resolve({ status: 0, head: '' }));
     socket.once('data', (data) => {
-      resolve(Number(/^HTTP\/1\.1 (\d+) /.exec(data.toString('latin1'))?.[1] ?? 0));
+      const [head] = data.toString('latin1').split('\r\n\r\n');
+      resolve({ status: Number(/^HTTP\/1\.1 (\d+) /.exec(head)?.[1] ?? 0), head });
       socket.destroy();
     });
   });
 }
+
+const ask = async (target: string, headers = HOST): Promise<number> => (await answerTo(target, headers)).status;
 
 test.each([
   ['a file taken for a folder', '/app.js/x.js', 404],
@@ -82,6 +85,19 @@ test('a token and cookies that are none are no token', async () => {
     expect({ cookie, status: await ask('/', HOST + cookie) }).toEqual({ cookie, status: 401 });
   }
   expect(await ask('/?token=sesame')).toBe(302);
+});
+
+test.each([
+  ['/', '/'],
+  ['/app.js', '/app.js'],
+  ['//evil.example/app.js', '/app.js'], // as a URL that is its path, after another host's name
+  ['/.//evil.example', '/evil.example'],
+  ['/.//\\/evil.example/', '/evil.example/'],
+  ['http://evil.example//evil.example', '/evil.example'],
+])('the token in the URL %s leads on to %s of this host', async (target, location) => {
+  await serve('sesame');
+  const { status, head } = await answerTo(`${target}?token=sesame`);
+  expect({ status, location: /^Location: (.*)$/m.exec(head)?.[1] }).toEqual({ status: 302, location });
 });
 
 test('requests of any bytes end nothing', async () => {

@@ -14,7 +14,7 @@ import type { Recording } from '../../../src/training/datasets/recording';
 import { readRecipe } from '../../../src/training/recipe';
 import { readRunCamera, writeRunCamera } from '../../../src/training/runCamera';
 import { cameraInfoMessage, imageMessage, writeMcap } from '../../support/bagWriter';
-import { writeDepth, writeLabels } from '../../support/layouts';
+import { writeDepth, writeGrey, writeLabels } from '../../support/layouts';
 import { plumbBob } from '../../support/lensPoints';
 import { bytes, difference, opencv } from '../../support/opencv';
 
@@ -216,9 +216,15 @@ describe('copies that were prepared before', () => {
     expect(basename(folders[3])).not.toBe('mcap-3441bed7c628'); // what it was named when pixels were read from the fold
   });
 
-  test('a lens that leaves no view is named with the file', async () => {
-    await expect(prepared({ distortion: plumbBob(-40) })).rejects.toThrow(
-      /mcap\.mcap: plumb_bob \[-40\]: d leaves no view without black corners/,
-    );
+  test('a lens that leaves no view is named with the file and the field, and what to do', async () => {
+    const lens = 'distortion \\(d of a camera_info\\) of plumb_bob \\[-40\\]';
+    const what = `${lens} leaves no view without black corners; calibrate again, with the board in the corners$`;
+    await expect(prepared({ distortion: plumbBob(-40) })).rejects.toThrow(new RegExp(`mcap\\.mcap: ${what}`));
+    const drive = join(root, 'no_view');
+    for (const name of ['0.png', '1.png']) await writeGrey(join(drive, 'image', name), 96, 64, 100);
+    const camera = { image_width: 96, image_height: 64, fx: 90, fy: 90, cx: 47.5, cy: 31.5, distortion: [-40] };
+    writeFileSync(join(drive, 'calib.yaml'), stringify(camera));
+    const preparing = prepare(await openRecording(drive), cache, size);
+    await expect(preparing).rejects.toThrow(new RegExp(`/no_view: ${what}`));
   });
 });
