@@ -259,5 +259,10 @@ export const moreTransforms = (): Buffer[] => [
 /** rosgraph_msgs/Clock. */
 export const clock = (sec: number, nanosec = 0): Buffer => bytes(cdr().time({ sec, nanosec }));
 export const clockFaults: readonly FaultClass[] = [
-  ['before 1970', clock(-1), /\/clock: message ignored: Value '-\d+' for 'seconds' is out of range/],
+  ['before 1970', clock(-1), /\/clock: message ignored: clock\.sec is -\d+, before 1970/],
+  [
+    'nanoseconds of more than a second',
+    clock(2 ** 31 - 1, 2 ** 32 - 1),
+    /\/clock: message ignored: clock\.nanosec is \d+, /,
+  ],
 ];

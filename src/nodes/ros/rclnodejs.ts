@@ -156,6 +156,18 @@ interface ParameterSection {
   readonly parameters: readonly RosParameter[];
 }
 
+const CLOCK_TYPE = 'rosgraph_msgs/msg/Clock';
+
+interface ClockMessage {
+  readonly clock: { readonly sec: number; readonly nanosec: number };
+}
+
+/** What rclnodejs would take for the time: no message that is stamped by it could be written then. */
+function checkClock({ clock: { sec, nanosec } }: ClockMessage): void {
+  if (sec < 0) throw new RangeError(`clock.sec is ${sec}, before 1970`);
+  if (nanosec >= 1e9) throw new RangeError(`clock.nanosec is ${nanosec}, a second or more`);
+}
+
 interface Destroyable {
   isDestroyed(): boolean;
 }
@@ -224,6 +236,7 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
       const guard = (callback: CallableFunction) => {
         const guarded = (...parts: unknown[]): void => {
           try {
+            if (given[0] === CLOCK_TYPE) checkClock(parts[0] as ClockMessage);
             callback(...parts);
           } catch (error) {
             warnIgnored(this.#log, this.resolveTopicName(given[1] as string), error as Error);
