@@ -13,7 +13,7 @@ import type { ThrottledLog } from './ros/throttledLog';
 import { writeTransform } from './ros/transforms';
 import type { TransformOwners } from './transformOwners';
 
-/** What a clock that went backwards, or stood, counts for. */
+/** For so long the vehicle may have done anything when the clock went backwards, or stood. */
 const JUMP_SECONDS = 0.5;
 /** A pause counts for this at most: a clock that was set is none of years. */
 const LONGEST_PAUSE_SECONDS = 60;
@@ -36,6 +36,8 @@ export class OdometryTopic {
   /** The newest frame, and the one up to which the motions are chained; a later one is reached by a bridge. */
   #last: Header | undefined;
   #chained: Header | undefined;
+  /** Seconds between two frames, of the newest pair whose stamps make sense. */
+  #period = 0;
   /** Why nothing is published; empty where something is. */
   #silence = '';
 
@@ -79,6 +81,13 @@ export class OdometryTopic {
       );
       return;
     }
+    this.#period = sinceLast;
+    if (this.#chained && this.#chained.frameId !== header.frameId) {
+      // Its pose is in the first camera's axes, and where that was against this one's nobody says.
+      this.#silence = `it began with images of ${nameOf(this.#chained)}, now they are of ${nameOf(header)}: ~/reset begins it anew`;
+      log.warn('odometry frame', `no odometry: ${this.#silence}`);
+      return;
+    }
     // A way in an unknown unit under the name of metres would stay in the pose for good.
     if (parameters.scaleSource !== 'none' && !scale.known) {
       this.#silence = 'waits for the metric scale';
@@ -96,7 +105,9 @@ export class OdometryTopic {
     const from = estimate && previousStamp ? previousStamp : header.stamp;
     const passed = reached ? secondsBetween(reached, from) : 0;
     if (passed !== 0) {
-      odometry.bridge(passed > 0 ? Math.min(passed, LONGEST_PAUSE_SECONDS) : JUMP_SECONDS);
+      // A clock that went backwards says nothing of how long it was: it is taken for one frame.
+      if (passed > 0) odometry.bridge(Math.min(passed, LONGEST_PAUSE_SECONDS));
+      else odometry.bridge(Math.min(JUMP_SECONDS, this.#period), JUMP_SECONDS);
       this.#options.log.warn(
         'odometry',
         'the motion of a frame is not known: the odometry goes on with the last one, and its covariance grows',
@@ -127,3 +138,5 @@ export class OdometryTopic {
     return '';
   }
 }
+
+const nameOf = ({ frameId }: Header): string => `frame "${frameId}"`;

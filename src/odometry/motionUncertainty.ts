@@ -12,10 +12,9 @@ import type { Scale } from './scaleFilter';
 
 /** Of the variance that independent pixels would leave. */
 const INFLATION = 200;
-/** Relative error of a motion's length, on top of the scale's. */
+/** Relative error of a motion's length, besides the scale's. */
 const LENGTH_SPREAD = 0.3;
-/** While nothing is known of the scale. */
-const UNKNOWN_LENGTH_SPREAD = 1;
+const UNKNOWN_SCALE_SPREAD = 1;
 /** Standard deviations that are never undercut, and those of a motion that the images say nothing of: metres, radians. */
 const FLOOR = { translation: 0.01, rotation: 0.0009 } as const;
 const CEILING = { translation: 10, rotation: 1 } as const;
@@ -37,8 +36,7 @@ export function motionUncertainty(
   for (let i = 0; i < 6; i++)
     for (let j = 0; j < 6; j++)
       covariance[6 * i + j] = (open.get(i, j) + open.get(j, i)) / 2 + (i === j ? ofPart(FLOOR, i) ** 2 : 0);
-  const length = known ? Math.hypot(LENGTH_SPREAD, Math.sqrt(variance) / scale) : UNKNOWN_LENGTH_SPREAD;
-  return { covariance, length };
+  return { covariance, length: LENGTH_SPREAD, scale: known ? Math.sqrt(variance) / scale : UNKNOWN_SCALE_SPREAD };
 }
 
 const ofPart = ({ translation, rotation }: typeof FLOOR | typeof CEILING, i: number): number =>

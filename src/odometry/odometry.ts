@@ -7,9 +7,9 @@
  *     p' = p + R t,  dp' = dp - [R t]x dtheta + R dt,  dtheta' = dtheta + R domega
  *
  * (Barfoot, State Estimation for Robotics, 2017, 7.3, to first order). The errors of motions that follow each other are much alike: what makes them is the depth map, and a scale or a
- * direction that is off stays off for a while and adds up along the way. So the error of a motion is L x + t l: L L' is its covariance, and x and l are carried along as slowly changing
- * (first-order Gauss-Markov). Taken for independent, they would make the pose's covariance several times too small. Where a motion is not known the last twist is gone on with for a
- * while, and the covariance grows by what the vehicle could have done instead.
+ * direction that is off stays off for a while and adds up along the way. So the error of a motion is L x + t (l + s): L L' is its covariance, and x, l and s are carried along as slowly
+ * changing (first-order Gauss-Markov). Taken for independent, they would make the pose's covariance several times too small; s is the metric scale's, which is off for minutes where l, the
+ * network's, is for a part of a second. Where a motion is not known the last twist is gone on with for a while, and the covariance grows by what the vehicle could have done instead.
  */
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { compose, fromVector6, identity, type Se3 } from '../geometry/se3';
@@ -21,6 +21,8 @@ export interface MotionUncertainty {
   readonly covariance: Float64Array;
   /** Standard deviation of the length's relative error, besides. */
   readonly length: number;
+  /** That of the metric scale, relative, besides. */
+  readonly scale: number;
 }
 
 /** Of one frame against the one before, in the frame before's axes. */
@@ -29,10 +31,11 @@ export interface Motion extends MotionUncertainty {
   readonly vector: ArrayLike<number>;
 }
 
-/** With the length's error, 6x6 row-major, in the frame before's axes. */
-export function wholeCovariance({ vector: t, covariance, length }: Motion): Float64Array {
+/** With the errors of length and scale, 6x6 row-major, in the frame before's axes. */
+export function wholeCovariance({ vector: t, covariance, length, scale }: Motion): Float64Array {
   const whole = Float64Array.from(covariance);
-  for (let i = 0; i < 3; i++) for (let j = 0; j < 3; j++) whole[6 * i + j] += length ** 2 * t[i] * t[j];
+  const along = length ** 2 + scale ** 2;
+  for (let i = 0; i < 3; i++) for (let j = 0; j < 3; j++) whole[6 * i + j] += along * t[i] * t[j];
   return whole;
 }
 
@@ -60,6 +63,8 @@ export interface OdometryOptions {
   readonly unknownTurn: number;
   /** Seconds after which a motion's errors have mostly become others. */
   readonly alikeFor: number;
+  /** The same for the metric scale's: what it is measured by, or the scene, is off as long. */
+  readonly scaleAlikeFor: number;
 }
 
 export const defaultOdometry: OdometryOptions = {
@@ -68,14 +73,15 @@ export const defaultOdometry: OdometryOptions = {
   unknownSpeed: 5,
   unknownTurn: 0.5,
   alikeFor: 0.5,
+  scaleAlikeFor: 600,
 };
 
 /** Stamps nearer than this, seconds, say nothing of how fast: images that waited come in bursts. */
 export const LEAST_SECONDS = 0.005;
 
-/** Errors that are carried along: of the pose (6), of the length (1), x (6). */
-const STATE = 13;
-const [LENGTH, REST] = [6, 7];
+/** Errors that are carried along: of the pose (6), of the length (1), of the scale (1), x (6). */
+const STATE = 14;
+const [LENGTH, SCALE, REST] = [6, 7, 8];
 
 export class Odometry {
   /** Frames whose motion was not known. */
@@ -129,15 +135,22 @@ export class Odometry {
     if (seconds >= LEAST_SECONDS) this.#twist = this.#known = rateOf(motion, seconds);
     const kept = Math.exp(-seconds / this.#options.alikeFor);
     this.#pass(LENGTH, motion.length, kept);
+    this.#pass(SCALE, motion.scale, Math.exp(-seconds / this.#options.scaleAlikeFor));
     for (let i = REST; i < STATE; i++) this.#pass(i, 1, kept);
     this.#move(motion.vector, lower);
   }
 
-  /** A frame whose motion is not known. */
-  bridge(seconds: number): void {
+  /**
+   * Frames whose motion is not known.
+   *
+   * @param seconds for which the last twist is gone on with, within `bridged` in all
+   * @param unsure for which the vehicle may have done something else, where that is longer: a clock was set
+   */
+  bridge(seconds: number, unsure = seconds): void {
     const { bridged, unknownSpeed, unknownTurn } = this.#options;
     this.lost++;
-    this.#lostFor += seconds;
+    const going = Math.max(0, Math.min(seconds, bridged - this.#lostFor));
+    this.#lostFor += unsure;
     const { rate: known } = this.#known;
     const stands = this.#lostFor > bridged;
     const rate = stands ? new Float64Array(6) : known;
@@ -149,9 +162,9 @@ export class Odometry {
     this.#known.covariance.forEach((value, i) => (covariance[i] += value));
     this.#twist = { rate, covariance };
     // Deviations of one frame and the next are the same ones: the spread grows with the time, not with its root.
-    const spread = this.#lostFor ** 2 - (this.#lostFor - seconds) ** 2;
+    const spread = this.#lostFor ** 2 - (this.#lostFor - unsure) ** 2;
     const { rotation } = this.#pose;
-    this.#move(rate.map((value) => value * seconds));
+    this.#move(known.map((value) => value * going));
     const own = congruent(turning(rotation), this.#twist.covariance);
     for (let i = 0; i < 6; i++) for (let j = 0; j < 6; j++) this.#state[STATE * i + j] += spread * own[6 * i + j];
   }
@@ -167,7 +180,7 @@ export class Odometry {
     for (let i = 0; i < 3; i++) for (let j = 0; j < 3; j++) f[STATE * i + 3 + j] = turned[3 * i + j];
     if (lower)
       for (let i = 0; i < 6; i++) {
-        if (i < 3) f[STATE * i + LENGTH] = moved[i];
+        if (i < 3) f[STATE * i + LENGTH] = f[STATE * i + SCALE] = moved[i];
         for (let j = 0; j < 6; j++)
           for (let k = 0; k < 6; k++) f[STATE * i + REST + j] += r[6 * i + k] * lower.get(k, j);
       }

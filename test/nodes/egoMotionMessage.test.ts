@@ -5,7 +5,7 @@ const header = { stamp: { sec: 11, nanosec: 0 }, frameId: 'lens' };
 const previousStamp = { sec: 10, nanosec: 500_000_000 };
 const covariance = new Float64Array(36);
 for (let i = 0; i < 6; i++) covariance[7 * i] = 0.01 * (i + 1);
-const uncertainty = { covariance, length: 0.1 };
+const uncertainty = { covariance, length: 0.1, scale: 0 };
 const metric = { scale: 1.4, variance: 0.01, known: true };
 const of = (motion: Motion, scale = metric, quality = 0.8) =>
   egoMotionMessage(header, { motion, previousStamp, quality, scale, scaleSource: 'velocity' });

@@ -10,7 +10,7 @@ const variances = [0.01, 0.002, 0.02, 1e-4, 4e-4, 1e-4];
 const covariance = new Float64Array(36);
 variances.forEach((value, i) => (covariance[7 * i] = value));
 covariance[4] = covariance[24] = 0.6 * Math.sqrt(variances[0] * variances[4]);
-const alone = { covariance, length: 0 };
+const alone = { covariance, length: 0, scale: 0 };
 /** A bend that also rises. */
 const bend = (frame: number): number[] => [0.02, -0.05, 1 + 0.2 * Math.sin(frame / 5), 0.002, 0.03, -0.001];
 
@@ -44,11 +44,14 @@ function disagreement(uncertainty: MotionUncertainty, alikeFor: number, frames: 
   for (let drive = 0; drive < drives; drive++) {
     let pose: Se3 = identity();
     const carried = Array.from({ length: 7 }, () => normal(random));
+    const scale = 1 + uncertainty.scale * normal(random);
     for (let i = 0; i < frames; i++) {
       if (i > 0) carried.forEach((value, k) => (carried[k] = kept * value + Math.sqrt(1 - kept ** 2) * normal(random)));
       const mean = fromVector6(bend(i));
       const error = lower.mmul(Matrix.columnVector(carried.slice(1))).to1DArray();
-      const translation = mean.translation.map((value, k) => value * (1 + uncertainty.length * carried[0]) + error[k]);
+      const translation = mean.translation.map(
+        (value, k) => value * (scale + uncertainty.length * carried[0]) + error[k],
+      );
       // The rotation's error is about the axes of the frame before, as in Motion.
       const { rotation } = compose(fromVector6([0, 0, 0, ...error.slice(3)]), {
         ...mean,
@@ -71,7 +74,7 @@ test.each([
   ['alike for a while', 0.5],
   ['all the same', 1e6],
 ])('the covariance is that of noisy drives whose errors are %s', (_, alikeFor) => {
-  const small = { covariance: covariance.map((value) => value / 16), length: 0.05 };
+  const small = { covariance: covariance.map((value) => value / 16), length: 0.05, scale: 0.03 };
   expect(disagreement(small, alikeFor, 12)).toBeLessThan(0.08);
 });
 
@@ -80,7 +83,7 @@ test('errors that are alike add up along the way, others by their root', () => {
     const odometry = new Odometry({ alikeFor });
     for (let i = 0; i < frames; i++)
       odometry.add(
-        { vector: [0, 0, 1, 0, 0, 0], covariance: covariance.map((value) => 1e-9 * value), length: 0.05 },
+        { vector: [0, 0, 1, 0, 0, 0], covariance: covariance.map((value) => 1e-9 * value), length: 0.05, scale: 0 },
         FRAME,
       );
     return Math.sqrt(odometry.covariance[14]);
@@ -99,11 +102,39 @@ function transposed({ rotation: r }: Se3): Se3 {
   };
 }
 
+test('a scale that is off stays off: its share of the way is not forgotten', () => {
+  const odometry = new Odometry();
+  for (let i = 0; i < 1000; i++)
+    odometry.add({ vector: [0, 0, 1, 0, 0, 0], covariance, length: 0.3, scale: 0.1 }, FRAME); // 1 km in 100 s
+  expect(Math.sqrt(odometry.covariance[14])).toBeGreaterThan(95);
+  expect(Math.sqrt(odometry.covariance[14])).toBeLessThan(110);
+});
+
+test('a loss is gone through for a second, in one piece as in many', () => {
+  const after = (...pieces: number[]): number => {
+    const odometry = new Odometry();
+    odometry.add({ vector: [0, 0, 1, 0, 0, 0], ...alone }, FRAME);
+    for (const seconds of pieces) odometry.bridge(seconds);
+    return odometry.pose.translation[2];
+  };
+  for (const pieces of [[0.95, 0.1], [1.05], [0.6, 0.6], [60], [0.5, 0.5, 0.5]])
+    expect(after(...pieces)).toBeCloseTo(11);
+  expect(after(0.95)).toBeCloseTo(10.5);
+});
+
+test('where the clock was set it goes on for a frame, and may have been elsewhere for longer', () => {
+  const odometry = new Odometry();
+  odometry.add({ vector: [0, 0, 1, 0, 0, 0], ...alone }, FRAME);
+  odometry.bridge(FRAME, 0.5);
+  expect(odometry.pose.translation[2]).toBeCloseTo(2);
+  expect(Math.sqrt(odometry.covariance[14])).toBeGreaterThan(2.5);
+});
+
 test('a covariance that is none makes the motion unknown, and nothing of it stays', () => {
   const singular = new Float64Array(36).fill(1);
   const odometry = new Odometry();
   for (const bad of [singular, new Float64Array(36).fill(NaN), covariance.map((value) => -value)]) {
-    odometry.add({ vector: [0, 0, 1, 0, 0, 0], covariance: bad, length: 0 }, FRAME);
+    odometry.add({ vector: [0, 0, 1, 0, 0, 0], covariance: bad, length: 0, scale: 0 }, FRAME);
     expect(odometry.isLost).toBe(true);
   }
   expect(odometry.lost).toBe(3);
@@ -167,7 +198,7 @@ test('frames that came in a burst have a way but no speed: what is lost after th
 
 test('a speed that is hardly known is gone on with as one that is hardly known', () => {
   const odometry = new Odometry();
-  odometry.add({ vector: [0, 0, 0.33, 0, 0, 0], covariance, length: 0.3 }, 0.006); // 55 m/s, truly 5
+  odometry.add({ vector: [0, 0, 0.33, 0, 0, 0], covariance, length: 0.3, scale: 0 }, 0.006); // 55 m/s, truly 5
   const from = odometry.pose.translation[2];
   odometry.bridge(1);
   expect(odometry.pose.translation[2] - from).toBeCloseTo(55);
