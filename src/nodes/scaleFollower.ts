@@ -11,6 +11,8 @@ const LEAST_SHARE = 0.5;
 /** Relative standard deviation of a block's measurement. */
 const BLOCK_SPREAD = 0.2;
 const FIXED_SPREAD = 0.01;
+/** Relative standard deviation of what camera_height measures however often: how far the road's depth is from what the motion says (14 and 22 % on KITTI, docs/benchmarks.md). */
+const HEIGHT_SPREAD = 0.2;
 /** m/s; what a wheel that stands may still say. */
 const STANDING = 0.02;
 /**
@@ -92,7 +94,12 @@ export class ScaleFollower {
     this.#block.seconds += evidence.seconds;
     const measured = this.#block.seconds > BLOCK_SECONDS - 1e-6 ? this.#measurement() : undefined;
     const { accepted, restarts } = this.#filter;
-    this.#scale = this.#filter.next(this.#stands(speed, evidence) ? 0 : evidence.seconds, measured);
+    const { scale, variance, known } = this.#filter.next(
+      this.#stands(speed, evidence) ? 0 : evidence.seconds,
+      measured,
+    );
+    const lasting = scaleSource === 'camera_height' ? HEIGHT_SPREAD : 0;
+    this.#scale = { scale, variance: variance + (lasting * scale) ** 2, known };
     const isTaken = this.#filter.accepted > accepted || this.#filter.restarts > restarts;
     this.#sinceMeasured = isTaken ? 0 : this.#sinceMeasured + evidence.seconds;
   }

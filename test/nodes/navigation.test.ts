@@ -98,11 +98,11 @@ test('a scale that was measured long ago is said to be unsure; points wait for i
   expect(drive.isMeasured()).toBe(true);
   expect(drive.status).toEqual([
     1,
-    expect.stringMatching(/^the metric scale is known to 3\d % only, last measured 14\d s ago$/),
+    expect.stringMatching(/^the metric scale is known to 4\d % only, last measured 14\d s ago$/),
   ]);
   drift(250, 36_000, 50); // parked overnight
   expect(drive.isMeasured()).toBe(true);
-  expect(drive.status[1]).toMatch(/^the metric scale is known to 40 % only, last measured 358\d\d s ago$/);
+  expect(drive.status[1]).toMatch(/^the metric scale is known to 45 % only, last measured 358\d\d s ago$/);
   for (const model of ['second', 'third', 'fourth', 'fifth', 'sixth', 'a model']) drive.scaleOf(model);
   drift(36_000, 36_001);
   expect(drive.isMeasured()).toBe(false);
