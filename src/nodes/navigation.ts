@@ -43,7 +43,6 @@ export class Navigator {
   #visual = new VisualOdometry();
   #topic: OdometryTopic;
   #last: Header | undefined;
-  #model = '';
 
   constructor(options: NavigatorOptions) {
     this.#options = options;
@@ -66,8 +65,7 @@ export class Navigator {
 
   /** Of a frame by the model with this sha256. */
   scaleOf(model: string): Scale {
-    if (model !== this.#model && this.#model !== '') this.#follower.modelChanged();
-    this.#model = model;
+    this.#follower.useModel(model);
     return this.#follower.scale;
   }
 
@@ -124,6 +122,7 @@ export class Navigator {
     if (this.#options.parameters.scaleSource === 'none') return [];
     if (!scale.known)
       return [`the metric scale is unknown, ~/points and ~/odometry wait for it: ${this.#whyUnknown()}`];
+    if (this.#follower.isOfOtherModel) return ['fixed_scale is of the model before: check it, and set it again'];
     if (spreadOf(scale) < UNSURE) return [];
     const since = `last measured ${this.#follower.sinceMeasured.toFixed(0)} s ago`;
     const percent = `the metric scale is known to ${(100 * spreadOf(scale)).toFixed(0)} % only, ${since}`;
