@@ -18,6 +18,8 @@ const TOO_UNSURE = 0.5;
 
 export interface NavigatorOptions extends OdometryTopicOptions {
   readonly speed: VehicleSpeed | undefined;
+  /** Whether ~/points go out. */
+  readonly givesPoints: () => boolean;
 }
 
 /** A frame as it was published. */
@@ -119,7 +121,10 @@ export class Navigator {
   }
 
   #faultsOf(scale: Scale): string[] {
-    if (this.#options.parameters.scaleSource === 'none') return [];
+    if (this.#options.parameters.scaleSource === 'none')
+      return this.#isTakenForMetres
+        ? ["~/odometry, tf and ~/points are in the model's unit, not in metres: set scale_source"]
+        : [];
     if (!scale.known)
       return [`the metric scale is unknown, ~/points and ~/odometry wait for it: ${this.#whyUnknown()}`];
     if (this.#follower.isOfOtherModel) return ['fixed_scale is of the model before: check it, and set it again'];
@@ -127,6 +132,13 @@ export class Navigator {
     const since = `last measured ${this.#follower.sinceMeasured.toFixed(0)} s ago`;
     const percent = `the metric scale is known to ${(100 * spreadOf(scale)).toFixed(0)} % only, ${since}`;
     return [this.isMeasured(scale) ? percent : `${percent}: ~/points wait`];
+  }
+
+  /** Whether something goes out that has no field for its unit. */
+  get #isTakenForMetres(): boolean {
+    const { parameters, publishers, givesPoints } = this.#options;
+    const givesOdometry = parameters.publishOdometry && publishers.odometry.subscriptionCount > 0;
+    return parameters.publishTf || givesOdometry || givesPoints();
   }
 
   #whyUnknown(): string {

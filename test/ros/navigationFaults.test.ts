@@ -142,7 +142,8 @@ test('somebody else who says where base_link is: named in /diagnostics as long a
   await start(['publish_tf:=true', 'base_frame:=base_link'], ['/tf_static=TFMessage:latched_pub']);
   await rig.peer.command('transform', { topic: '/tf_static', ...link });
   while (rig.peer.received(ODOMETRY).length === 0) await drive(1);
-  await navigationSays(/^no metric scale wanted$/); // its own messages come back to it, and are its own
+  const inUnits = /^~\/odometry, tf and ~\/points are in the model's unit, not in metres: set scale_source$/;
+  await navigationSays(inUnits); // its own messages come back to it, and are its own
   const other = new Peer(['/tf=TFMessage:pub'], rig.environment);
   try {
     await other.matched();
@@ -155,7 +156,7 @@ test('somebody else who says where base_link is: named in /diagnostics as long a
   } finally {
     await other.close();
   }
-  await navigationSays(/^no metric scale wanted$/);
+  await navigationSays(inUnits);
 });
 
 test('a frame that a robot description already has a parent for', async () => {
