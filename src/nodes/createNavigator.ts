@@ -28,7 +28,7 @@ export function createNavigator(
     givesPoints: () => depth.publishPoints && points.subscriptionCount > 0,
     speed: scaleSource === 'velocity' ? subscribeSpeed(node, speedTopics, log, baseFrame) : undefined,
     owners,
-    mount: new Mount(baseFrame, (frame, within) => frames?.tree.find(frame, within)),
+    mount: new Mount(baseFrame, (frame, within) => frames?.tree.find(frame, within), log),
     log,
   });
 }
