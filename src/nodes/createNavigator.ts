@@ -1,6 +1,6 @@
+import type { DepthParameters } from './depthParameters';
 import { Mount } from './mount';
 import { Navigator } from './navigation';
-import type { NavigationParameters } from './navigationParameters';
 import { qos, type Publisher, type RosNode } from './ros/rclnodejs';
 import type { ThrottledLog } from './ros/throttledLog';
 import { listenToTransforms } from './ros/transformListener';
@@ -10,10 +10,11 @@ import { subscribeSpeed } from './speedSubscription';
 /** The navigator of a node, with the topics it needs by its parameters. */
 export function createNavigator(
   node: RosNode,
-  parameters: NavigationParameters,
-  odometry: Publisher,
+  depth: Pick<DepthParameters, 'navigation' | 'publishPoints'>,
+  { odometry, points }: { readonly odometry: Publisher; readonly points: Publisher },
   log: ThrottledLog,
 ): Navigator {
+  const { navigation: parameters } = depth;
   const { publishTf, baseFrame, scaleSource, speedTopics } = parameters;
   const owners = publishTf ? new TransformOwners() : undefined;
   const listens = baseFrame !== '' || owners;
@@ -24,9 +25,10 @@ export function createNavigator(
       odometry,
       tf: publishTf ? node.createPublisher('tf2_msgs/msg/TFMessage', '/tf', { qos: qos('reliable', 100) }) : undefined,
     },
+    givesPoints: () => depth.publishPoints && points.subscriptionCount > 0,
     speed: scaleSource === 'velocity' ? subscribeSpeed(node, speedTopics, log, baseFrame) : undefined,
     owners,
-    mount: new Mount(baseFrame, (frame, within) => frames?.tree.find(frame, within)),
+    mount: new Mount(baseFrame, (frame, within) => frames?.tree.find(frame, within), log),
     log,
   });
 }

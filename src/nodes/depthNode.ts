@@ -98,10 +98,12 @@ class DepthNode extends LifecycleNode {
     const images = imageStream(this.#imageTopic, parameters.imageTransport);
     const imageQos = qos(parameters.imageReliability, parameters.imageQueueDepth);
     const { publishers, publications } = createPublishers(this, parameters);
+    const navigator = createNavigator(this, parameters, publishers, this.#log);
+    navigator.scaleOf(sha256); // fixed_scale is of this model, also where an update comes before the first image
     this.#configured = {
       parameters,
       network,
-      navigator: createNavigator(this, parameters.navigation, publishers.odometry, this.#log),
+      navigator,
       updates,
       publishers,
       publications,

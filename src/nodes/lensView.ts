@@ -101,17 +101,17 @@ function isImageItself(camera: DistortedCamera, view: Intrinsics): boolean {
   );
 }
 
-/** camera_info of an image that shows this view: no distortion, no rotation; the baseline to a left camera where the view is P's. */
+/**
+ * camera_info of an image that shows this view: no distortion, no rotation, no baseline. A right camera's P has one (Tx), which image_geometry takes off every
+ * pixel, and so off every ray: depth is along the rays of this camera's own centre.
+ */
 function ofView(info: CameraInfoMessage, { fx, fy, cx, cy }: Intrinsics): CameraInfoMessage {
-  const { p } = info;
-  const isProjection = fx === p[0] && cx === p[2] && fy === p[5] && cy === p[6];
-  const [tx, ty] = isProjection ? [p[3], p[7]] : [0, 0];
   return {
     ...info,
     ...NO_DISTORTION,
     k: [fx, 0, cx, 0, fy, cy, 0, 0, 1],
     r: IDENTITY,
-    p: [fx, 0, cx, tx, 0, fy, cy, ty, 0, 0, 1, 0],
+    p: [fx, 0, cx, 0, 0, fy, cy, 0, 0, 0, 1, 0],
   };
 }
 

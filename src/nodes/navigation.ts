@@ -18,6 +18,8 @@ const TOO_UNSURE = 0.5;
 
 export interface NavigatorOptions extends OdometryTopicOptions {
   readonly speed: VehicleSpeed | undefined;
+  /** Whether ~/points go out. */
+  readonly givesPoints: () => boolean;
 }
 
 /** A frame as it was published. */
@@ -43,7 +45,6 @@ export class Navigator {
   #visual = new VisualOdometry();
   #topic: OdometryTopic;
   #last: Header | undefined;
-  #model = '';
 
   constructor(options: NavigatorOptions) {
     this.#options = options;
@@ -66,8 +67,7 @@ export class Navigator {
 
   /** Of a frame by the model with this sha256. */
   scaleOf(model: string): Scale {
-    if (model !== this.#model && this.#model !== '') this.#follower.modelChanged();
-    this.#model = model;
+    this.#follower.useModel(model);
     return this.#follower.scale;
   }
 
@@ -121,13 +121,24 @@ export class Navigator {
   }
 
   #faultsOf(scale: Scale): string[] {
-    if (this.#options.parameters.scaleSource === 'none') return [];
+    if (this.#options.parameters.scaleSource === 'none')
+      return this.#isTakenForMetres
+        ? ["~/odometry, tf and ~/points are in the model's unit, not in metres: set scale_source"]
+        : [];
     if (!scale.known)
       return [`the metric scale is unknown, ~/points and ~/odometry wait for it: ${this.#whyUnknown()}`];
+    if (this.#follower.isOfOtherModel) return ['fixed_scale is of the model before: check it, and set it again'];
     if (spreadOf(scale) < UNSURE) return [];
     const since = `last measured ${this.#follower.sinceMeasured.toFixed(0)} s ago`;
     const percent = `the metric scale is known to ${(100 * spreadOf(scale)).toFixed(0)} % only, ${since}`;
     return [this.isMeasured(scale) ? percent : `${percent}: ~/points wait`];
+  }
+
+  /** Whether something goes out that has no field for its unit. */
+  get #isTakenForMetres(): boolean {
+    const { parameters, publishers, givesPoints } = this.#options;
+    const givesOdometry = parameters.publishOdometry && publishers.odometry.subscriptionCount > 0;
+    return parameters.publishTf || givesOdometry || givesPoints();
   }
 
   #whyUnknown(): string {

@@ -35,7 +35,7 @@ export const NAVIGATION_PARAMETERS = {
     value: 1,
     range: [1e-3, 1e3],
     live: true,
-    text: "Metres in one unit of the model's depth, of scale_source fixed.",
+    text: "Metres in one unit of the model's depth, of scale_source fixed. Set it anew, also to the same value, when another model runs.",
   },
   camera_height: {
     value: 0,
@@ -69,6 +69,8 @@ export interface NavigationParameters {
   readonly baseFrame: string;
   readonly scaleSource: ScaleSource;
   readonly fixedScale: number;
+  /** Another object each time fixed_scale is set, also to the value it has; where there is none, its value tells. */
+  readonly fixedScaleSetting?: object;
   readonly cameraHeight: number;
   readonly leastSpeed: number;
   readonly speedTopics: { readonly twist: string; readonly odometry: string };
@@ -108,6 +110,9 @@ export function navigationParameters(node: RosNode): NavigationParameters {
     scaleSource,
     get fixedScale() {
       return numberParameter(node, 'fixed_scale');
+    },
+    get fixedScaleSetting() {
+      return node.getParameter('fixed_scale'); // rclnodejs keeps the very parameter that a request came with
     },
     get cameraHeight() {
       return numberParameter(node, 'camera_height');

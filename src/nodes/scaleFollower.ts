@@ -24,7 +24,7 @@ const STANDING_SEEN = 0.05;
 const STILL = 0.02;
 /** Seconds; what was before the camera in a longer pause nobody has seen. */
 const LONGEST_GAP = 1;
-/** As scale_band of the adaptation: relative change of the unit from one model to the next. */
+/** As scale_band of the adaptation: relative change of the unit from one model to the next, which a fixed scale does not follow. */
 const MODEL_SPREAD = 0.15;
 
 /** What a frame offers to measure the scale by. */
@@ -46,11 +46,14 @@ export class ScaleFollower {
   #scale: Scale = { scale: 1, variance: Infinity, known: false };
   #block = emptyBlock();
   #sinceMeasured = 0;
+  #model = '';
+  /** What fixed_scale was set to, and of which model that is. */
+  #fixed: { readonly setting: unknown; readonly model: string } | undefined;
 
   constructor(
     private readonly parameters: Pick<
       NavigationParameters,
-      'scaleSource' | 'fixedScale' | 'cameraHeight' | 'leastSpeed'
+      'scaleSource' | 'fixedScale' | 'fixedScaleSetting' | 'cameraHeight' | 'leastSpeed'
     >,
     private readonly speed: Pick<VehicleSpeed, 'at'> | undefined,
   ) {}
@@ -59,7 +62,18 @@ export class ScaleFollower {
   get scale(): Scale {
     if (this.parameters.scaleSource !== 'fixed') return this.#scale;
     const { fixedScale } = this.parameters;
-    return { scale: fixedScale, variance: (FIXED_SPREAD * fixedScale) ** 2, known: true };
+    const spread = this.isOfOtherModel ? Math.hypot(FIXED_SPREAD, MODEL_SPREAD) : FIXED_SPREAD;
+    return { scale: fixedScale, variance: (spread * fixedScale) ** 2, known: true };
+  }
+
+  /** Whether fixed_scale was set when another model ran, and not since. */
+  get isOfOtherModel(): boolean {
+    if (this.parameters.scaleSource !== 'fixed' || !this.#fixed) return false;
+    return this.#fixed.setting === this.#setting && this.#fixed.model !== this.#model;
+  }
+
+  get #setting(): unknown {
+    return this.parameters.fixedScaleSetting ?? this.parameters.fixedScale;
   }
 
   /** Seconds since a measurement was last taken in. */
@@ -79,10 +93,18 @@ export class ScaleFollower {
     return this.#filter;
   }
 
-  /** Another model has another unit, within what the guard of an adaptation lets it: farther off, and its measurements are outliers that agree. */
-  modelChanged(): void {
-    this.#filter.loosen(MODEL_SPREAD);
-    this.#block = emptyBlock();
+  /**
+   * Of the next frame, by its sha256. Another model has another unit, within what the guard of an adaptation lets it: farther off, and its measurements are
+   * outliers that agree.
+   */
+  useModel(model: string): void {
+    if (this.#fixed?.setting !== this.#setting) this.#fixed = { setting: this.#setting, model };
+    if (model === this.#model) return;
+    if (this.#model !== '') {
+      this.#filter.loosen(MODEL_SPREAD);
+      this.#block = emptyBlock();
+    }
+    this.#model = model;
   }
 
   add(evidence: ScaleEvidence): void {

@@ -31,7 +31,11 @@ export class TransformOwners {
     if (isStatic && (this.#static.has(child) || this.#static.size < 10_000)) this.#static.set(child, header.frameId);
     const own = this.#own;
     if (!own || child !== own.child) return;
-    if (!isStatic && header.frameId === own.parent && own.stamps.includes(nameOf(header.stamp))) return;
+    const at = header.frameId === own.parent ? own.stamps.indexOf(nameOf(header.stamp)) : -1;
+    if (!isStatic && at >= 0) {
+      own.stamps.splice(at, 1); // each comes back once: whoever stamps by the same images is somebody else
+      return;
+    }
     this.#other = { parent: header.frameId, isStatic, seenMs: isStatic ? Infinity : performance.now() };
   }
 

@@ -23,7 +23,7 @@ const rectifiedInfo = {
   d: [0, 0, 0, 0, 0],
   k: [450, 0, 310, 0, 450, 230, 0, 0, 1],
   r: STRAIGHT,
-  p: distorted.p, // with the baseline of a right camera
+  p: [450, 0, 310, 0, 0, 450, 230, 0, 0, 0, 1, 0], // without the baseline of a right camera: depth is of this one's centre
 };
 
 test('a distorted camera: the view of P', () => {
@@ -40,17 +40,18 @@ test('drivers that leave r and p zero: no rotation, and the view of K, which a b
   expect(info.p).toEqual([500, 0, 320, 0, 0, 500, 240, 0, 0, 0, 1, 0]);
 });
 
-/** The camera of distorted, without its lens. */
-const straight = { d: [0, 0, 0, 0, 0], p: [500, 0, 320, -50, 0, 500, 240, 0, 0, 0, 1, 0] };
+/** The camera of distorted, without its lens; of a vertical pair, the lower one. */
+const straight = { d: [0, 0, 0, 0, 0], p: [500, 0, 320, -50, 0, 500, 240, -50, 0, 0, 1, 0] };
+const ofStraight = [500, 0, 320, 0, 0, 500, 240, 0, 0, 0, 1, 0];
 const ofK = { d: [0, 0, 0, 0, 0], distortionModel: 'plumb_bob', k: distorted.k, r: STRAIGHT };
 
 test.each([
-  ['P says the same', {}, straight.p],
+  ['P says the same', {}, ofStraight],
   ['P says the same to a tenth of a pixel', { p: [500.05, 0, 320.03, 0, 0, 500, 240, 0, 0, 0, 1, 0] }, undefined],
-  ['there are no coefficients', { d: [], distortionModel: '' }, straight.p],
-  ['r is zero', { r: NONE.slice(0, 9) }, straight.p],
-  ['P is zero', { p: NONE }, [500, 0, 320, 0, 0, 500, 240, 0, 0, 0, 1, 0]],
-  ['P is the unit matrix', { p: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0] }, [500, 0, 320, 0, 0, 500, 240, 0, 0, 0, 1, 0]],
+  ['there are no coefficients', { d: [], distortionModel: '' }, ofStraight],
+  ['r is zero', { r: NONE.slice(0, 9) }, ofStraight],
+  ['P is zero', { p: NONE }, ofStraight],
+  ['P is the unit matrix', { p: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0] }, ofStraight],
 ])('without distortion, where %s, the image is seen as it comes, and K and P are one', (_, fields, p) => {
   const { info, distorted: camera, fault } = view({ ...straight, ...fields });
   expect(info.p).toEqual(p ?? (fields as { p: number[] }).p);
@@ -65,7 +66,8 @@ test.each([
   ['a turned view', { r: TURNED }],
 ])('without distortion, but with %s: the view of P, for P is what depth_image_proc takes', (_, fields) => {
   const { info, distorted: camera, fault } = view({ ...straight, ...fields });
-  const { p } = { ...straight, ...fields };
+  const { p: given } = { ...straight, ...fields };
+  const p = given.with(3, 0).with(7, 0);
   expect(info).toMatchObject({ d: [0, 0, 0, 0, 0], k: [p[0], 0, p[2], 0, p[5], p[6], 0, 0, 1], r: STRAIGHT, p });
   expect(camera).toMatchObject({ camera: { fx: 500, cy: 240 } });
   expect(camera!.rotation).toEqual((fields as { r?: number[] }).r ?? STRAIGHT);

@@ -22,13 +22,26 @@ const parameters: NavigationParameters = {
   speedTopics: { twist: '', odometry: '' },
 };
 
-/** Nobody listens. */
-function navigatorWith(parameters: NavigationParameters, mount: Mount, speed?: VehicleSpeed): Navigator {
-  const silent = { topic: '', subscriptionCount: 0, publish: () => undefined, waitForAllAcked: () => true };
+/** Nobody listens, but those counted here. */
+function navigatorWith(
+  parameters: NavigationParameters,
+  mount: Mount,
+  speed?: VehicleSpeed,
+  listeners = { odometry: 0, points: 0 },
+): Navigator {
+  const silent = {
+    topic: '',
+    get subscriptionCount() {
+      return listeners.odometry;
+    },
+    publish: () => undefined,
+    waitForAllAcked: () => true,
+  };
   const write = (): void => undefined;
   return new Navigator({
     parameters,
     publishers: { odometry: silent, tf: undefined },
+    givesPoints: () => listeners.points > 0,
     speed,
     mount,
     owners: undefined,
@@ -76,6 +89,25 @@ test('one stamp of another year makes the scale a little less sure, not unknown'
   // A pause of a minute's drift: .03^2 x 60 of ln(scale).
   expect(after.known).toBe(true);
   expect(after.variance - before.variance).toBeLessThan(before.scale ** 2 * 0.06);
+});
+
+test('without a source of the scale, what is taken for metres is warned of as long as it goes out; what says its unit is not', () => {
+  const listeners = { odometry: 0, points: 0 };
+  const wanted = { ...parameters, scaleSource: 'none' as const, publishOdometry: true };
+  const said = (changed: Partial<NavigationParameters> = {}): readonly [number, string] => {
+    const mount = new Mount('', () => undefined);
+    const { level, message } = navigatorWith({ ...wanted, ...changed }, mount, undefined, listeners).status();
+    return [level, message];
+  };
+  const fine = [0, 'no metric scale wanted'];
+  const warned = [1, "~/odometry, tf and ~/points are in the model's unit, not in metres: set scale_source"];
+  expect(said()).toEqual(fine);
+  expect(said({ publishTf: true })).toEqual(warned);
+  listeners.odometry = 1;
+  expect([said(), said({ publishOdometry: false })]).toEqual([warned, fine]);
+  Object.assign(listeners, { odometry: 0, points: 1 });
+  expect(said()).toEqual(warned);
+  expect(said({ scaleSource: 'fixed' })).toEqual([0, '1 unit is 1.000 m']);
 });
 
 test('another model leaves the scale where it is, and makes it less sure', () => {

@@ -136,3 +136,31 @@ test('fixed: known at once, and live; none: never', () => {
   follow(none, 30, () => ({ groundHeight: 0.5 }));
   expect(none.scale).toEqual({ scale: 1, variance: Infinity, known: false });
 });
+
+test('fixed: of the model it was set for; another one makes it as unsure as models differ, until it is set anew or that model is back', () => {
+  const parameters = {
+    scaleSource: 'fixed' as const,
+    fixedScale: 2,
+    fixedScaleSetting: {},
+    cameraHeight: 0,
+    leastSpeed: 1,
+  };
+  const follower = new ScaleFollower(parameters, undefined);
+  const said = (model: string): [number, boolean] => {
+    follower.useModel(model);
+    const { scale, variance } = follower.scale;
+    return [Math.sqrt(variance) / scale, follower.isOfOtherModel];
+  };
+  const sure = [expect.closeTo(0.01, 9), false];
+  const unsure = [expect.closeTo(Math.hypot(0.01, 0.15), 9), true];
+  expect([said('factory'), said('factory')]).toEqual([sure, sure]);
+  expect([said('adapted'), said('adapted'), said('adapted again')]).toEqual([unsure, unsure, unsure]);
+  expect(said('factory')).toEqual(sure);
+  expect(said('adapted')).toEqual(unsure);
+  parameters.fixedScaleSetting = {}; // checked, and found right
+  expect([follower.isOfOtherModel, said('adapted')]).toEqual([false, sure]);
+  expect(said('factory')).toEqual(unsure);
+  const follows = new ScaleFollower({ ...parameters, scaleSource: 'velocity' }, undefined);
+  ['factory', 'adapted'].forEach((model) => follows.useModel(model));
+  expect(follows.isOfOtherModel).toBe(false);
+});

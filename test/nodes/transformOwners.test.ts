@@ -34,3 +34,13 @@ test('a parent on /tf_static, heard before the first own transform, stays', () =
   owners.sent(header(1), 'camera');
   expect(owners.fault).toMatch(/another node publishes mast -> camera on \/tf_static/);
 });
+
+test('somebody who stamps by the same images is another owner: an own transform comes back once', () => {
+  const owners = new TransformOwners();
+  owners.sent(header(1), 'base_link');
+  owners.sent(header(2), 'base_link');
+  for (const sec of [2, 1]) owners.heard(heard(sec), false);
+  expect(owners.fault).toBe('');
+  owners.heard(heard(2), false);
+  expect(owners.fault).toMatch(/another node publishes odom -> base_link on \/tf:/);
+});

@@ -50,7 +50,8 @@ test('maps hold exactly the bytes onnxruntime gives, with stamp, frame, scaled c
   expect(info).toMatchObject({ frameId: 'front_optical', width: WIDTH, height: HEIGHT, d: CAMERA.d });
   // half the size: focal lengths halve, cx' = (cx + .5) / 2 - .5
   expect(info.k).toEqual([60, 0, 47.25, 0, 55, 29.75, 0, 0, 1]);
-  expect(info.p).toEqual([60, 0, 47.25, -3, 0, 55, 29.75, 0, 0, 0, 1, 0]);
+  // of the camera's own centre: without the baseline of the pair
+  expect(info.p).toEqual([60, 0, 47.25, 0, 0, 55, 29.75, 0, 0, 0, 1, 0]);
 
   const motion = await rig.peer.message('/depth_node/ego_motion', stamped(second));
   const estimate = floats(expected[1].ego_motion);

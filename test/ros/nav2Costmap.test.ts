@@ -114,6 +114,27 @@ test('the voxels reach as high as the obstacles that are looked at, and are fine
   expect(to - from + 1).toBeGreaterThan(mark_threshold);
 });
 
+test('what is to be written for a base_link above the ground, and for a camera above the voxels, goes by the values that are there', () => {
+  const comments = readFileSync(join(ROOT, 'config', 'nav2_costmap.yaml'), 'utf8').replace(/\n *# ?/g, ' ');
+  const said = (pattern: RegExp): number => Number(pattern.exec(comments)?.[1]);
+  for (const { source } of ['local_costmap', 'global_costmap']
+    .flatMap(sources)
+    .filter(({ source }) => source.marking)) {
+    expect(said(/min_obstacle_height: (\d+\.\d+) - h/)).toBe(source.min_obstacle_height);
+    expect(said(/max_obstacle_height: (\d+\.\d+) - h/)).toBe(source.max_obstacle_height);
+  }
+  const { z_voxels, z_resolution, origin_z, mark_threshold } = sources('local_costmap')[0].layer as unknown as Record<
+    string,
+    number
+  >;
+  expect(origin_z).toBe(0); // of h = 0
+  expect(said(/one (\d+\.\d+) m or more above origin_z/)).toBe(z_voxels * z_resolution); // nav2_costmap_2d::VoxelLayer::worldToMap3DFloat
+  const [camera, coarser] = [said(/at (\d+\.\d+) m say/), said(/wants z_resolution: (\d+\.\d+)/)];
+  expect([camera > z_voxels * z_resolution, camera < z_voxels * coarser]).toEqual([true, true]);
+  const [from, to] = [0.3, 0.4].map((height) => Math.floor(height / coarser));
+  expect(to - from + 1).toBeGreaterThan(mark_threshold);
+});
+
 test('what is a double to Nav2 is written with a point: whole numbers are integers, which it refuses', () => {
   const text = readFileSync(join(ROOT, 'config', 'nav2_costmap.yaml'), 'utf8');
   const doubles =

@@ -142,7 +142,8 @@ test('somebody else who says where base_link is: named in /diagnostics as long a
   await start(['publish_tf:=true', 'base_frame:=base_link'], ['/tf_static=TFMessage:latched_pub']);
   await rig.peer.command('transform', { topic: '/tf_static', ...link });
   while (rig.peer.received(ODOMETRY).length === 0) await drive(1);
-  await navigationSays(/^no metric scale wanted$/); // its own messages come back to it, and are its own
+  const inUnits = /^~\/odometry, tf and ~\/points are in the model's unit, not in metres: set scale_source$/;
+  await navigationSays(inUnits); // its own messages come back to it, and are its own
   const other = new Peer(['/tf=TFMessage:pub'], rig.environment);
   try {
     await other.matched();
@@ -155,7 +156,7 @@ test('somebody else who says where base_link is: named in /diagnostics as long a
   } finally {
     await other.close();
   }
-  await navigationSays(/^no metric scale wanted$/);
+  await navigationSays(inUnits);
 });
 
 test('a frame that a robot description already has a parent for', async () => {
@@ -180,7 +181,7 @@ test('a missing mount is said in /diagnostics', async () => {
   expect(level).toBe(1);
 });
 
-test('another model, whose unit is another one, steps no pose', async () => {
+test('another model, whose unit is another one, steps no pose; a fixed scale is doubtful until it is set anew', async () => {
   const other = join(rig.folder, 'other.onnx');
   writeFileSync(other, tinyModel({ width: WIDTH, height: HEIGHT, metresAtWhite: 150 }));
   await start(['scale_source:=fixed', 'fixed_scale:=2.0']);
@@ -189,6 +190,11 @@ test('another model, whose unit is another one, steps no pose', async () => {
   expect(ack).toMatchObject({ accepted: true });
   const stamp = await drive(1);
   const after = await odometryAt(stamp);
+  const doubted = await navigationSays(/^fixed_scale is of the model before: check it, and set it again$/);
+  expect(doubted).toMatchObject({ level: 1, values: { scale: '2.0000', scale_sd: '0.3007' } });
+  const same = { node: '/depth_node', name: 'fixed_scale', value: 2.0, double: true };
+  expect(await rig.peer.command('set_parameter', same)).toMatchObject({ successful: true });
+  expect(await navigationSays(/^1 unit is 2\.000 m$/)).toMatchObject({ level: 0, values: { scale_sd: '0.0200' } });
   const step = Math.hypot(...[0, 1, 2].map((i) => (after.position as number[])[i] - (before.position as number[])[i]));
   const rate = Math.hypot(...(before.linear as number[]));
   expect(step).toBeLessThan(2 * 0.04 * rate + 1e-3);
