@@ -98,7 +98,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
     if (folder !== undefined) mkdirSync(folder, { recursive: true });
     this.#buffer = new ReplayBuffer({
       folder: folder === undefined ? undefined : join(folder, BUFFER_FOLDER),
-      limit: this.#options.bufferMegabytes * MEBIBYTE,
+      limit: Math.floor(this.#options.bufferMegabytes * MEBIBYTE), // its message takes whole bytes
       onWarning: (message) => this.emit('warning', { message }),
     });
   }
