@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, truncateSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Learner, type LearnerOptions, type ModelUpdate, type StepReport } from '../../src/adaptation/learner';
@@ -191,6 +191,20 @@ test.each([
   expect(said.warnings).toEqual([expect.stringContaining(name)]);
   expect(learner.status()).toMatchObject({ step: 0, promoted: 0, refused: 0 });
   expect(readdirSync(folder)).toContain('state.safetensors.old');
+});
+
+test('a damaged state that cannot be put aside, and a leftover that cannot be deleted, are named and no end', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-learner-'));
+  writeFileSync(join(folder, 'state.safetensors'), 'damaged');
+  for (const name of ['state.safetensors.old', 'state.safetensors.123.tmp'])
+    mkdirSync(join(folder, name, 'x'), { recursive: true });
+  const { learner, said } = start({ folder }, null);
+  expect(learner.restore()).toBe(false);
+  expect(said.warnings).toEqual([
+    expect.stringContaining('state.safetensors.123.tmp'),
+    expect.stringContaining('adaptation starts from the model anew'),
+    expect.stringContaining('state.safetensors.old'),
+  ]);
 });
 
 test('the limit of the buffer is a whole number of bytes, as the status has to say it', () => {
