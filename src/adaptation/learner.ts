@@ -98,7 +98,7 @@ export class Learner extends EventEmitter<LearnerEvents> {
     if (folder !== undefined) mkdirSync(folder, { recursive: true });
     this.#buffer = new ReplayBuffer({
       folder: folder === undefined ? undefined : join(folder, BUFFER_FOLDER),
-      limit: this.#options.bufferMegabytes * MEBIBYTE,
+      limit: Math.floor(this.#options.bufferMegabytes * MEBIBYTE), // its message takes whole bytes
       onWarning: (message) => this.emit('warning', { message }),
     });
   }
@@ -270,9 +270,10 @@ export class Learner extends EventEmitter<LearnerEvents> {
       if (kind === 'judged-place') return keepJudged(this.#reference, triplet, 'place');
       return keepTriplet(this.#reference, triplet);
     });
-    for (const name of readdirSync(this.#folder))
-      if (UNFINISHED_STATE.test(name)) rmSync(join(this.#folder, name), { force: true });
-    const path = join(this.#folder, STATE_FILE);
+    const folder = this.#folder;
+    for (const name of readdirSync(folder))
+      if (UNFINISHED_STATE.test(name)) this.#tidy(() => rmSync(join(folder, name), { force: true }));
+    const path = join(folder, STATE_FILE);
     if (!existsSync(path)) return false;
     try {
       this.#counts = readState(path, this.#adam, this.#published);
@@ -284,8 +285,17 @@ export class Learner extends EventEmitter<LearnerEvents> {
       this.emit('warning', {
         message: `${message}; adaptation starts from the model anew, that state becomes ${aside}`,
       });
-      renameSync(path, aside);
+      this.#tidy(() => renameSync(path, aside));
       return false;
+    }
+  }
+
+  /** On a disk that has become read-only there is a warning, and learning goes on. */
+  #tidy(change: () => void): void {
+    try {
+      change();
+    } catch (error) {
+      this.emit('warning', { message: (error as Error).message });
     }
   }
 

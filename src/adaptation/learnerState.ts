@@ -7,16 +7,19 @@ import type { PublishedModel } from './published';
 const FORMAT = 'depthgrad-adaptation/1';
 const PARTS = ['weights', 'average', 'firstMoment', 'secondMoment'] as const;
 
+/** As the status takes them. */
+const uint32 = z.int().min(0).max(0xffff_ffff);
+
 const countsSchema = z.object({
-  step: z.int(),
-  adamStep: z.int(),
+  step: z.int().min(0),
+  adamStep: z.int().min(0),
   /** Triplets of the place taken, learned from or judged by. */
-  taken: z.int(),
-  promoted: z.int(),
-  rolledBack: z.int(),
-  refused: z.int(),
+  taken: z.int().min(0),
+  promoted: uint32,
+  rolledBack: uint32,
+  refused: uint32,
   /** Rollbacks since the last promotion. */
-  streak: z.int(),
+  streak: z.int().min(0),
   pausedBecause: z.string().optional(),
 });
 

@@ -87,7 +87,7 @@ export class ReplayBuffer<S extends Sample> {
       const match = FILE.exec(name);
       if (!match) {
         // What a process killed while writing left behind.
-        if (/\.triplet\.\d+\.tmp$/.test(name)) rmSync(path, { force: true });
+        if (/\.triplet\.\d+\.tmp$/.test(name)) this.#remove(path);
         continue;
       }
       const number = Number(match[2]);
@@ -100,7 +100,7 @@ export class ReplayBuffer<S extends Sample> {
         this.#bytes += sample.bytes;
       } catch (error) {
         onWarning(`${(error as Error).message}; left out of the replay buffer and deleted`);
-        rmSync(path, { force: true });
+        this.#remove(path);
       }
     }
     this.#stored.sort((a, b) => a.number - b.number);
@@ -166,8 +166,12 @@ export class ReplayBuffer<S extends Sample> {
     this.#stored = this.#stored.filter((one) => one !== stored);
     this.#bytes -= stored.sample.bytes;
     const path = this.#path(stored);
+    if (path !== undefined) this.#remove(path);
+  }
+
+  #remove(path: string): void {
     try {
-      if (path !== undefined) rmSync(path, { force: true });
+      rmSync(path, { force: true });
     } catch (error) {
       this.options.onWarning((error as Error).message); // of a disk that has become read-only
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { protobufFields } from './protobuf';
 
 /** What a depthgrad ONNX file says about itself (docs/architecture.md, graph contract). Sizes in pixels and cells. */
@@ -39,6 +39,10 @@ export class ModelFileError extends Error {
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
   let bytes: Uint8Array;
+  // Before it is opened: a pipe nobody writes to would hold the thread that opens it for good, and a device gives bytes without end.
+  const found = await stat(path).catch(() => undefined); // the reader says what is wrong with the path
+  if (found && !found.isFile())
+    throw new ModelFileError(`model file ${path}: is no file, but a folder, a pipe or a device; ${HOW_TO_GET_ONE}`);
   try {
     bytes = await readFile(path);
   } catch (error) {

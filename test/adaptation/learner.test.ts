@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, truncateSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Learner, type LearnerOptions, type ModelUpdate, type StepReport } from '../../src/adaptation/learner';
 import { parseModelFromOnnx } from '../../src/model/onnx/loadOnnx';
+import { readSafetensors, writeSafetensors } from '../../src/model/safetensors';
 import { evening, RenderedDrive, smallModel } from '../support/renderedDrive';
 
 const source = new RenderedDrive('source', 1, 30);
@@ -172,6 +173,42 @@ test('state and buffer go on after a restart; a damaged state is named', () => {
   const { learner } = start(options, null);
   expect(learner.restore()).toBe(true);
   expect(learner.weights.published).toBe(learner.weights.reference);
+});
+
+test.each([
+  ['promoted', -1],
+  ['refused', 2 ** 32],
+  ['step', -1],
+])('a state whose count %s is %d is damaged: no status could say it', (name, count) => {
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-learner-'));
+  start({ folder }, null).learner.save();
+  const path = join(folder, 'state.safetensors');
+  const { tensors, metadata } = readSafetensors(path);
+  const counts = JSON.stringify({ ...(JSON.parse(metadata.counts) as object), [name]: count });
+  writeSafetensors(path, tensors, { ...metadata, counts });
+  const { learner, said } = start({ folder }, null);
+  expect(learner.restore()).toBe(false);
+  expect(said.warnings).toEqual([expect.stringContaining(name)]);
+  expect(learner.status()).toMatchObject({ step: 0, promoted: 0, refused: 0 });
+  expect(readdirSync(folder)).toContain('state.safetensors.old');
+});
+
+test('a damaged state that cannot be put aside, and a leftover that cannot be deleted, are named and no end', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-learner-'));
+  writeFileSync(join(folder, 'state.safetensors'), 'damaged');
+  for (const name of ['state.safetensors.old', 'state.safetensors.123.tmp'])
+    mkdirSync(join(folder, name, 'x'), { recursive: true });
+  const { learner, said } = start({ folder }, null);
+  expect(learner.restore()).toBe(false);
+  expect(said.warnings).toEqual([
+    expect.stringContaining('state.safetensors.123.tmp'),
+    expect.stringContaining('adaptation starts from the model anew'),
+    expect.stringContaining('state.safetensors.old'),
+  ]);
+});
+
+test('the limit of the buffer is a whole number of bytes, as the status has to say it', () => {
+  expect(start({ bufferMegabytes: 6.3 }, null).learner.status().buffer.limit).toBe(Math.floor(6.3 * 2 ** 20));
 });
 
 test('without source frames it waits and says so', () => {

@@ -110,6 +110,20 @@ test('a restart goes on with the files, and names and leaves out a damaged one',
   expect(buffer.bytes).toBe(3 * BYTES);
 });
 
+test('a restart names what it cannot delete, and goes on with the rest', () => {
+  const path = folder();
+  open(path).buffer.add('source', sample(7));
+  // Folders in place of files: a file that the buffer may not delete, for everybody.
+  const names = ['place-0000000003.triplet', 'place-0000000004.triplet.123.tmp'];
+  for (const name of names) mkdirSync(join(path, name, 'x'), { recursive: true });
+  const { buffer, warnings } = open(path);
+  buffer.load(height, width, (one) => ({ ...sample(one.stamp), triplet: one }));
+  expect(stamps(buffer.of('source'))).toEqual([7]);
+  expect(warnings).toHaveLength(3);
+  expect(warnings[0]).toContain('left out of the replay buffer');
+  names.forEach((name, i) => expect(warnings[i + 1]).toContain(name));
+});
+
 test('a file of another size is refused', () => {
   const path = folder();
   open(path).buffer.add('source', sample(7));

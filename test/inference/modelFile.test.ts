@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describeModel, ModelFileError, readModelFile, readOnnxMetadata } from '../../src/inference/modelFile';
 import { tinyModel } from '../support/tinyModel';
 
@@ -36,4 +40,12 @@ test.each([
 
 test('a missing file is refused by name', async () => {
   await expect(readModelFile('/nowhere/c.onnx')).rejects.toThrow('model file /nowhere/c.onnx: cannot be read');
+});
+
+test('what is no file is refused by name without being opened', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'depthgrad-model-file-'));
+  const pipe = join(folder, 'pipe.onnx');
+  execFileSync('mkfifo', [pipe]);
+  for (const path of ['/dev/null', '/dev/zero', folder, pipe])
+    await expect(readModelFile(path)).rejects.toThrow(`model file ${path}: is no file`);
 });

@@ -114,3 +114,21 @@ test('a transition that fails lets those that wait for their turn have it', asyn
   await peer.message(EVENTS, ({ from, to }) => from === 'configuring' && to === 'inactive');
   expect(await state()).toBe('inactive');
 });
+
+test('a client that cannot be answered is no end of the node', async () => {
+  const { services } = (await peer.command('node_interface', NODE)) as unknown as { services: string[] };
+  const kinds = {
+    get_state: 'lifecycle_msgs/srv/GetState',
+    get_available_states: 'lifecycle_msgs/srv/GetAvailableStates',
+    get_available_transitions: 'lifecycle_msgs/srv/GetAvailableTransitions',
+    get_type_description: 'type_description_interfaces/srv/GetTypeDescription', // there is none before Jazzy
+    list_parameters: 'rcl_interfaces/srv/ListParameters',
+  };
+  for (const [name, type] of Object.entries(kinds)) {
+    const service = `${NODE.node}/${name}`;
+    if (!services.includes(service) && name === 'get_type_description') continue;
+    await peer.command('unheard', { service, type });
+    await node.logged(new RegExp(`${service}: request not answered: .*will not receive response`));
+  }
+  expect(await state()).toBe('unconfigured');
+});

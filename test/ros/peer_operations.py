@@ -2,6 +2,7 @@
 
 import array
 import base64
+import importlib
 import threading
 import time
 
@@ -9,6 +10,7 @@ from lifecycle_msgs.msg import Transition, TransitionEvent
 from lifecycle_msgs.srv import ChangeState, GetAvailableStates, GetAvailableTransitions, GetState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, GetParameters, GetParameterTypes, SetParameters, SetParametersAtomically
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
 OPERATIONS_TYPES = {'TransitionEvent': TransitionEvent, 'CompressedImage': CompressedImage}
@@ -148,6 +150,15 @@ class Operations:
         )
         result = self.call(SetParametersAtomically, f"{command['node']}/set_parameters_atomically", request).result
         return {'successful': result.successful, 'reason': result.reason}
+
+    def unheard(self, command):
+        """A request whose answer cannot be delivered, as of a client that has gone: the client asks for what no service offers its answers with."""
+        package, _, kind = command['type'].split('/')
+        service = getattr(importlib.import_module(f'{package}.srv'), kind)
+        profile = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        client = self.node.create_client(service, command['service'], qos_profile=profile)
+        client.call_async(service.Request())
+        return {}
 
     def send(self, kind, service, request):
         """By one client for each service: it keeps the requests' order."""

@@ -172,16 +172,34 @@ interface Destroyable {
   isDestroyed(): boolean;
 }
 
+interface ServiceInside extends Destroyable {
+  readonly serviceName: string;
+  _callback: (...parts: unknown[]) => unknown;
+}
+
+/** Its callback answers, too: that throws where the client's end is not found within .1 s, as of one that has gone. */
+function keepFromThrowing(service: ServiceInside, logger: Logger): void {
+  const { serviceName, _callback: callback } = service;
+  service._callback = (...parts) => {
+    try {
+      return callback(...parts);
+    } catch (error) {
+      logger.error(`${serviceName}: request not answered: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+}
+
 /** What of rclnodejs's nodes is not for users of them. */
 interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 'getParameter' | 'resolveTopicName'> {
   readonly context: { readonly handle: object };
   readonly _publishers: readonly Destroyable[];
   readonly _subscriptions: readonly Destroyable[];
-  readonly _services: readonly Destroyable[];
+  readonly _services: readonly ServiceInside[];
   destroyPublisher(publisher: Destroyable): void;
   destroySubscription(subscription: Destroyable): void;
   destroyService(service: Destroyable): void;
-  createService(...given: unknown[]): object;
+  createService(...given: unknown[]): ServiceInside;
   createSubscription(...given: unknown[]): Destroyable;
   readonly _parameterOverrides: Overrides;
   readonly _timeSource: { readonly _clockSubscription: Destroyable | undefined };
@@ -196,13 +214,19 @@ interface NodeInside extends Pick<RosNode, 'name' | 'namespace' | 'getLogger' | 
  * the bare name only, while launch files write `/namespace/name` for a Node with a name: their parameters would be ignored without a word. A bare name
  * (config/camera.yaml) counts in every namespace.
  *
- * A request that a service cannot deal with (`ros2 param describe` of a parameter there is not), and a message that a subscription cannot deal with (a /clock
- * before 1970), are lines in the log; with rclnodejs they end the process.
+ * A request that a service cannot deal with (`ros2 param describe` of a parameter there is not) or whose client does not take the answer, and a message that
+ * a subscription cannot deal with (a /clock before 1970), are lines in the log; with rclnodejs they end the process.
  */
 export function robust<Node extends RosNode>(Base: new (name: string) => Node): new (name: string) => Node {
   class RobustNode extends (Base as unknown as new (name: string) => NodeInside) {
     readonly #faults: ParameterCheck[] = [];
     readonly #log = new ThrottledLog(this.getLogger());
+
+    constructor(name: string) {
+      super(name);
+      // rclnodejs makes those of the lifecycle and ~/get_type_description without createService; a second guard around the others is none too many.
+      for (const service of this._services) keepFromThrowing(service, this.getLogger());
+    }
 
     /** rclnodejs calls this in its constructor. */
     protected _getNativeParameterOverrides(): Overrides {
@@ -216,19 +240,10 @@ export function robust<Node extends RosNode>(Base: new (name: string) => Node): 
       return overrides;
     }
 
-    /** rclnodejs calls this too in its constructor, for the services of the parameters. */
-    override createService(...given: unknown[]): object {
-      const guard = (callback: CallableFunction) => {
-        return (...parts: unknown[]): unknown => {
-          try {
-            return callback(...parts) as unknown;
-          } catch (error) {
-            this.getLogger().error(`${given[1] as string}: request not answered: ${(error as Error).message}`);
-            return undefined;
-          }
-        };
-      };
-      return super.createService(...given.map((one) => (typeof one === 'function' ? guard(one) : one)));
+    override createService(...given: unknown[]): ServiceInside {
+      const service = super.createService(...given);
+      keepFromThrowing(service, this.getLogger());
+      return service;
     }
 
     /** rclnodejs calls this for /clock, in its constructor or when use_sim_time is set. */
