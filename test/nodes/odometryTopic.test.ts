@@ -1,5 +1,5 @@
 import { Mount } from '../../src/nodes/mount';
-import { NAVIGATION_PARAMETERS, type NavigationParameters } from '../../src/nodes/navigationParameters';
+import type { NavigationParameters } from '../../src/nodes/navigationParameters';
 import { OdometryTopic } from '../../src/nodes/odometryTopic';
 import { CdrReader, CdrWriter, type Time } from '../../src/nodes/ros/cdr';
 import { ThrottledLog } from '../../src/nodes/ros/throttledLog';
@@ -14,7 +14,7 @@ const parameters: NavigationParameters = {
   scaleSource: 'none',
   fixedScale: 1,
   cameraHeight: 0,
-  leastSpeed: NAVIGATION_PARAMETERS.least_speed.value,
+  leastSpeed: 0.2,
   speedTopics: { twist: '', odometry: '' },
 };
 const covariance = new Float64Array(36);
