@@ -20,7 +20,7 @@ export class BagClock {
     const publish = (): void => {
       const now = time();
       const [sec, nanosec] = [Number(now / 1_000_000_000n), Number(now % 1_000_000_000n)];
-      this.#publisher.publish(this.#cdr.start().int32(sec).uint32(nanosec).take());
+      this.#publisher.publish(this.#cdr.start().time({ sec, nanosec }).take());
     };
     publish();
     this.#timer = setInterval(publish, this.#periodMs);

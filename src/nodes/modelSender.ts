@@ -1,6 +1,6 @@
 import { Observable, Subject } from 'rxjs';
 import type { ModelUpdate } from '../inference/modelUpdate';
-import { CdrWriter, type Time } from './ros/cdr';
+import { CdrWriter, LAST_SECOND, type Time } from './ros/cdr';
 import { readModelAck, writeModelUpdate, type ModelAnswer } from './ros/modelMessages';
 import { latchedQos, type Publisher, type RosNode } from './ros/rclnodejs';
 import { ThrottledLog, warnIgnored } from './ros/throttledLog';
@@ -63,8 +63,11 @@ export class ModelSender {
   }
 }
 
-/** Not the node's clock: simulated time stands still, and a stamp has to be one update's alone. */
+/**
+ * Not the node's clock: simulated time stands still, and a stamp has to be one update's alone. So it goes on below the second where seconds end: it is
+ * compared with the answer's, and has to be what was written.
+ */
 function wallTime(): Time {
   const milliseconds = Date.now();
-  return { sec: Math.floor(milliseconds / 1000), nanosec: (milliseconds % 1000) * 1_000_000 };
+  return { sec: Math.min(Math.floor(milliseconds / 1000), LAST_SECOND), nanosec: (milliseconds % 1000) * 1_000_000 };
 }

@@ -2,10 +2,14 @@ import {
   booleanParameter,
   declareParameters,
   numberParameter,
+  ParameterError,
   stringParameter,
   type ParameterSpec,
 } from './ros/parameters';
 import type { Reliability, RosNode } from './ros/rclnodejs';
+
+/** Slower ones have times between frames that no stamp and no timer takes. */
+const LEAST_RATE = 0.001;
 
 /** Every parameter of replay_node; config/camera.yaml documents the same ones. */
 export const REPLAY_PARAMETERS = {
@@ -21,7 +25,7 @@ export const REPLAY_PARAMETERS = {
   rate: {
     value: 1,
     range: [0, 100],
-    text: "Multiple of the source's own rate; 0 plays as fast as it can be read.",
+    text: "Multiple of the source's own rate; 0 plays as fast as it can be read, else .001 and more.",
   },
   loop: { value: false, text: 'Begin again after the end.' },
   start: { value: 0, range: [0, 1e6], text: 'Seconds into the source at which to start.' },
@@ -62,11 +66,14 @@ export interface ReplayParameters {
 /** Declares all parameters on the node; throws ParameterError where one was given a value it must not have. */
 export function declareReplayParameters(node: RosNode): ReplayParameters {
   declareParameters(node, REPLAY_PARAMETERS);
+  const rate = numberParameter(node, 'rate');
+  if (rate > 0 && rate < LEAST_RATE)
+    throw new ParameterError(`parameter rate: is ${rate}, must be 0.0 or from ${LEAST_RATE} to 100`);
   return {
     source: stringParameter(node, 'source'),
     cameraInfoPath: stringParameter(node, 'camera_info'),
     frameId: stringParameter(node, 'frame_id'),
-    rate: numberParameter(node, 'rate'),
+    rate,
     loop: booleanParameter(node, 'loop'),
     startSeconds: numberParameter(node, 'start'),
     waitForSubscriber: booleanParameter(node, 'wait_for_subscriber'),

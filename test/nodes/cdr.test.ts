@@ -1,4 +1,4 @@
-import { CdrReader, CdrWriter } from '../../src/nodes/ros/cdr';
+import { CdrReader, CdrWriter, LAST_SECOND } from '../../src/nodes/ros/cdr';
 import {
   floatImage,
   readCameraInfo,
@@ -19,6 +19,15 @@ test('fields are aligned from the end of the encapsulation header, gaps are zero
   expect(message.toString('hex')).toBe(
     '00010000' + '0700000000000000' + '000000000000f83f' + '01000000' + '02000000' + '03000000' + '616200',
   );
+});
+
+test('a time beyond 2038 is written as the last there is, one before 1970 as it is', () => {
+  const written = (sec: number): object =>
+    new CdrReader(new CdrWriter().start().time({ sec, nanosec: 5 }).take()).time();
+  expect(written(LAST_SECOND)).toEqual({ sec: 2_147_483_647, nanosec: 5 });
+  for (const sec of [LAST_SECOND + 1, 4_102_444_800, 2 ** 33])
+    expect(written(sec)).toEqual({ sec: 2_147_483_647, nanosec: 999_999_999 });
+  expect(written(-3)).toEqual({ sec: -3, nanosec: 5 });
 });
 
 test('a message larger than the buffer comes out whole', () => {

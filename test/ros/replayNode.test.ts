@@ -138,6 +138,12 @@ describe('ends with a code above 0 and names', () => {
     expect(node.output).toMatch(message);
   });
 
+  test('a rate next to nothing', async () => {
+    node = new NodeProcess('replayNode', ['-p', `source:=${recording}`, '-p', 'rate:=1.0e-300'], rosEnvironment());
+    expect(await node.exitCode()).toBe(1);
+    expect(node.output).toMatch(/parameter rate: is \S+, must be 0\.0 or from 0\.001 to 100/);
+  });
+
   test('the parameter source where it is not given, and a bad calibration', async () => {
     node = new NodeProcess('replayNode', [], rosEnvironment());
     expect(await node.exitCode()).toBe(1);

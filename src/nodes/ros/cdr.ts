@@ -12,6 +12,9 @@ export interface Time {
   readonly nanosec: number;
 }
 
+/** Of builtin_interfaces/Time: 19 January 2038. */
+export const LAST_SECOND = 2 ** 31 - 1;
+
 export function stampSeconds({ sec, nanosec }: Time): number {
   return sec + nanosec * 1e-9;
 }
@@ -134,8 +137,13 @@ export class CdrWriter {
     return this;
   }
 
-  time(time: Time): this {
-    return this.int32(time.sec).uint32(time.nanosec);
+  /**
+   * A clock beyond LAST_SECOND, which a computer whose battery failed may well have, is written as its end. Wrapped round it would be before 1970, and
+   * rclcpp's receivers throw on seconds below zero.
+   */
+  time({ sec, nanosec }: Time): this {
+    if (sec > LAST_SECOND) return this.int32(LAST_SECOND).uint32(999_999_999);
+    return this.int32(sec).uint32(nanosec);
   }
 
   header(header: Header): this {
