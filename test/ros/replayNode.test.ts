@@ -139,7 +139,7 @@ describe('ends with a code above 0 and names', () => {
   });
 
   test('a rate next to nothing', async () => {
-    node = new NodeProcess('replayNode', ['-p', `source:=${recording}`, '-p', 'rate:=1.0e-320'], rosEnvironment());
+    node = new NodeProcess('replayNode', ['-p', `source:=${recording}`, '-p', 'rate:=1.0e-300'], rosEnvironment());
     expect(await node.exitCode()).toBe(1);
     expect(node.output).toMatch(/parameter rate: is \S+, must be 0\.0 or from 0\.001 to 100/);
   });
