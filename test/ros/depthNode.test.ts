@@ -86,7 +86,7 @@ test('camera_info of a part of the sensor: its roi is cut out, its binning and t
   const { k, p, binning, roi: published } = await rig.peer.message('/depth_node/camera_info');
   // a quarter of the size: cx' = (cx - 8 + .5) / 4 - .5
   expect(k).toEqual([30, 0, 21.375, 0, 27.5, 9.625, 0, 0, 1]);
-  expect(p).toEqual([30, 0, 21.375, -1.5, 0, 27.5, 9.625, 0, 0, 0, 1, 0]);
+  expect(p).toEqual([30, 0, 21.375, 0, 0, 27.5, 9.625, 0, 0, 0, 1, 0]);
   expect({ binning, published }).toEqual({ binning: [0, 0], published: [0, 0, 0, 0] });
   expect(rig.node.count(/width x height is/)).toBe(0);
 });
