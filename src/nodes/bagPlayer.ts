@@ -38,7 +38,7 @@ export async function playBag(node: RosNode, parameters: ReplayParameters): Prom
   const topics = chooseTopics(bag, parameters, log);
   const publishers = createPublishers(node, topics, parameters.reliability, log);
   if (publishers.size === 0) throw new ParameterError(`${source}: nothing to play; it has ${describe(bag.topics)}`);
-  const clock = clockHz > 0 ? new BagClock(node, clockHz) : undefined;
+  const clock = clockHz > 0 ? new BagClock(node, clockHz, log) : undefined;
   node.spin();
   node.getLogger().info(`${source}: ${[...publishers.values()].map(({ topic }) => topic).join(', ')}`);
 

@@ -5,7 +5,8 @@ import type { OfferedQos } from '../media/bag/offeredQos';
 import { LostMessages } from './ros/lostMessages';
 import { messageDefinition } from './ros/messageDefinitions';
 import { BEST_EFFORT, KEEP_LAST, TRANSIENT_LOCAL } from './ros/qosPolicies';
-import { createNode, qos, rclnodejs, type RosNode, type Subscription } from './ros/rclnodejs';
+import { createNode, qos, rclnodejs, type Endpoint, type RosNode, type Subscription } from './ros/rclnodejs';
+import { oneLine } from './ros/throttledLog';
 
 const GRAPH_POLL_MS = 200;
 const FLUSH_MS = 1000;
@@ -113,22 +114,31 @@ class Recorder {
     if (isEnding()) return;
     for (const { name, types } of this.#node.getTopicNamesAndTypes()) {
       if (this.#leftOut.has(name) || !this.#isWanted(name)) continue;
-      const offers = this.#offers(name);
-      if (offers.length === 0) continue;
-      const offer = weakest(offers);
-      const topic = this.#topics.get(name);
-      if (!topic) {
-        this.#add(name, types[0], offers, offer);
-        continue;
+      try {
+        this.#follow(name, types[0]);
+      } catch (error) {
+        this.#leftOut.add(name);
+        console.error(`record: ${name} is left out: ${oneLine((error as Error).message)}`);
       }
-      this.#writer.updateOffers(topic.channelId, offers);
-      if ((topic.offer.reliable && !offer.reliable) || (topic.offer.transientLocal && !offer.transientLocal)) {
-        this.#lostBefore += topic.listener.lost.count;
-        topic.listener.lost.release();
-        this.#node.destroySubscription(topic.listener.subscription);
-        topic.offer = offer;
-        topic.listener = this.#listen(topic.name, topic.type, topic.channelId, offer);
-      }
+    }
+  }
+
+  #follow(name: string, type: string): void {
+    const offers = this.#offers(name);
+    if (offers.length === 0) return;
+    const offer = weakest(offers);
+    const topic = this.#topics.get(name);
+    if (!topic) {
+      this.#add(name, type, offers, offer);
+      return;
+    }
+    this.#writer.updateOffers(topic.channelId, offers);
+    if ((topic.offer.reliable && !offer.reliable) || (topic.offer.transientLocal && !offer.transientLocal)) {
+      this.#lostBefore += topic.listener.lost.count;
+      topic.listener.lost.release();
+      this.#node.destroySubscription(topic.listener.subscription);
+      topic.offer = offer;
+      topic.listener = this.#listen(topic.name, topic.type, topic.channelId, offer);
     }
   }
 
@@ -138,25 +148,28 @@ class Recorder {
   }
 
   #offers(name: string): OfferedQos[] {
-    return this.#node
-      .getPublishersInfoByTopic(name)
-      .map(({ qos_profile: { history, depth, reliability, durability } }) => ({
-        reliable: reliability !== BEST_EFFORT,
-        transientLocal: durability === TRANSIENT_LOCAL,
-        depth: history === KEEP_LAST ? depth : 0,
-      }));
+    return this.#publishers(name).map(({ qos_profile: { history, depth, reliability, durability } }) => ({
+      reliable: reliability !== BEST_EFFORT,
+      transientLocal: durability === TRANSIENT_LOCAL,
+      depth: history === KEEP_LAST ? depth : 0,
+    }));
+  }
+
+  #publishers(name: string): readonly Endpoint[] {
+    try {
+      return this.#node.getPublishersInfoByTopic(name);
+    } catch (error) {
+      // rclnodejs says "error not set" of a name that is none in ROS: /front-camera, of a program that speaks DDS alone.
+      throw new Error('its publishers cannot be asked for; ROS may not take such a name', { cause: error });
+    }
   }
 
   #add(name: string, type: string, offers: readonly OfferedQos[], offer: OfferedQos): void {
     const definition = messageDefinition(type);
-    try {
-      if (definition === undefined) throw new Error(`the .msg file of ${type}, or of one in it, is not installed here`);
-      const channelId = this.#writer.addChannel(name, { type, definition }, offers);
-      this.#topics.set(name, { name, type, channelId, offer, listener: this.#listen(name, type, channelId, offer) });
-    } catch (error) {
-      this.#leftOut.add(name);
-      console.error(`record: ${name} is left out: ${(error as Error).message}`);
-    }
+    if (definition === undefined)
+      throw new Error(`the .msg file of ${type}, or of one in it, is not installed here or cannot be read`);
+    const channelId = this.#writer.addChannel(name, { type, definition }, offers);
+    this.#topics.set(name, { name, type, channelId, offer, listener: this.#listen(name, type, channelId, offer) });
   }
 
   #listen(name: string, type: string, channelId: number, { reliable, transientLocal }: OfferedQos): Listener {

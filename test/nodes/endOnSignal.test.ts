@@ -27,6 +27,22 @@ test('a Ctrl-C when nothing is left to be done leaves nothing out: code 0', asyn
   expect({ code, output }).toEqual({ code: 0, output: 'runs\ndone\nclosed\n' });
 });
 
+test('nobody reads any more what it says: it goes on to its end, code 0', async () => {
+  program = new Program('test/support/slowEnd.js', ['150', '0'], process.env);
+  await said('output', 'runs');
+  program.stopReading();
+  program.signal('SIGTERM');
+  expect((await program.ended).code).toBe(0);
+});
+
+test('the terminal is gone: as by any other signal', async () => {
+  program = new Program('test/support/slowEnd.js', ['10', '0'], process.env);
+  await said('output', 'runs');
+  program.signal('SIGHUP');
+  const { code, output } = await program.ended;
+  expect({ code, output }).toEqual({ code: 0, output: 'runs\ndone\nclosed\n' });
+});
+
 test('more and more Ctrl-C do not put off the end that the first one brings', async () => {
   await endSlowly(FOR_EVER, 0);
   const asked = performance.now();

@@ -30,6 +30,7 @@ wstring label
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   }
+  mkdirSync(join(folder, 'over/share/broken/msg/Unreadable.msg'), { recursive: true }); // as a file of another user, which root would read
   process.env.AMENT_PREFIX_PATH = [join(folder, 'over'), join(folder, 'under')].join(':');
 });
 
@@ -50,9 +51,10 @@ test('the text of a message, then once each of those in it, over the packages', 
   expect(parts[3]).toBe('MSG: geo/Point\nfloat64 x\n');
 });
 
-test('what is not installed has none', () => {
+test('what is not installed, or cannot be read, has none', () => {
   expect(messageDefinition('broken/msg/Holder')).toBeUndefined();
   expect(messageDefinition('nowhere/Thing')).toBeUndefined();
+  expect(messageDefinition('broken/Unreadable')).toBeUndefined();
   expect(isInstalled('nowhere/Thing')).toBe(false);
   expect(isInstalled('shapes/Scene')).toBe(true);
   expect(isInstalled('geo/srv/Ask_Event')).toBe(true);

@@ -1,5 +1,6 @@
 /** `depthgrad record` on what rclpy publishes; its files read by rosbags, by mcap-ros2-support and by us. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,16 +8,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openBag } from '../../src/media/bag/bag';
 import { filledUp, readByMcapRos2, readByRosbags, type BagRow } from '../support/bagReaders';
 import { Program } from '../support/program';
-import { PATIENCE, Peer, rosEnvironment } from '../support/ros';
+import { PATIENCE, Peer, ROOT, rosEnvironment } from '../support/ros';
 
 const CLI = 'src/cli.js';
 const folder = mkdtempSync(join(tmpdir(), 'depthgrad-record-'));
 let peer: Peer | undefined;
 let recorder: Program | undefined;
+let foreign: ChildProcess | undefined;
 afterEach(async () => {
   recorder?.signal('SIGKILL');
+  foreign?.kill('SIGKILL');
   await peer?.close();
-  peer = recorder = undefined;
+  peer = recorder = foreign = undefined;
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -170,6 +173,27 @@ test('a publisher that comes before the first message is in what was offered', a
     ['RELIABLE', 'TRANSIENT_LOCAL'],
     ['RELIABLE', 'VOLATILE'],
   ]);
+});
+
+test('a topic of DDS alone, under a name that is none in ROS, is left out and ends nothing', async () => {
+  const env = rosEnvironment();
+  const path = join(folder, 'foreign.mcap');
+  const script = join(ROOT, 'test', 'support', 'foreignPublisher.py');
+  foreign = spawn(env.DEPTHGRAD_PYTHON!, [script, 'rt/front-camera'], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(foreign.stdout!, 'data');
+  recorder = new Program(CLI, ['record', '--all', path], env);
+  const seen = (): boolean => /\/front-camera is left out/.test(recorder!.errors);
+  while (!seen() && (await Promise.race([recorder.ended, sleep(50)])) === undefined);
+  peer = startPeer(env, ['/odom']);
+  await peer.matched();
+  const published = await publish(5, ['/odom']);
+  await delivered();
+  recorder.signal('SIGINT');
+  const { code, errors } = await recorder.ended;
+  expect(code).toBe(0);
+  expect(errors.match(/front-camera/g)).toHaveLength(1);
+  expect(errors).toContain('record: /front-camera is left out: its publishers cannot be asked for');
+  expect(ofTopic(readByRosbags(path).rows, '/odom')).toEqual(ofTopic(published, '/odom'));
 });
 
 test('killed while recording: all readers read everything up to the last second', async () => {

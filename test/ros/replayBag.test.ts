@@ -194,6 +194,24 @@ test('a bag that begins in 1970, until the clock was set: played in its pace, /c
   expect(node.count(/clock_set\.mcap: 19675\.\d days without a message are skipped/)).toBe(1);
 });
 
+test('a bag with times that are none in ROS is played to its end; /clock leaves them out', async () => {
+  const path = join(folder, 'absurd.mcap');
+  const seconds = Array.from({ length: 20 }, (_, i) => (i < 10 ? 100 : 5e9) + i * 0.1);
+  await writeMcap(
+    path,
+    seconds.map((at, i) => twistMessage('/speed', 100 + i * 0.1, 1, at)),
+  );
+  const env = rosEnvironment();
+  peer = new Peer(['/speed=geometry_msgs/msg/TwistStamped:raw_sub', '/clock=rosgraph_msgs/msg/Clock:raw_sub'], env);
+  const node = replay(path, { clock: '20.0' }, env);
+  expect(await node.exitCode()).toBe(0);
+  expect(played('/speed')).toHaveLength(seconds.length);
+  const clock = played('/clock').map((raw) => Buffer.from(raw, 'base64').readInt32LE(4));
+  expect(clock.length).toBeGreaterThan(10 / PATIENCE);
+  expect(clock.every((sec) => sec === 100 || sec === 101)).toBe(true);
+  expect(node.count(/\/clock: no time in ROS is 500000000\d s from 1970/)).toBe(1);
+});
+
 test('a dozen latched transforms of our own recording reach whoever comes later, all of them', async () => {
   const path = join(folder, 'latched.mcap');
   const writer = await McapFileWriter.create(path, { compression: 'none', overwrite: false });

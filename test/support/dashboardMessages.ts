@@ -140,6 +140,7 @@ export class DashboardMessages {
     const names = Array.from({ length: 3 * MOST_STATUSES }, (_, i) => `/depth_node: made up ${i}`);
     const faults: [string, Buffer, string][] = [
       ['cut off', this.diagnostics().subarray(0, 40), '\\S+ of \\d+ bytes ends inside'],
+      ['longer than any', this.diagnostics([`/depth_node: ${'x'.repeat(300_000)}`]), 'message has 30\\d{4} bytes'],
       ['of names without end', this.diagnostics(names), 'status is of /depth_node: made up \\d+, beyond the 50'],
     ];
     return this.#classes(topic, faults, (own) => this.diagnostics([INFERENCE], own));
@@ -168,6 +169,11 @@ export class DashboardMessages {
   statusFaults(topic: string): FaultClass[] {
     return [
       ['cut off', this.status().subarray(0, 40), new RegExp(`${topic}: not shown: \\S+ of \\d+ bytes ends inside`)],
+      [
+        'longer than any',
+        Buffer.concat([this.status(), Buffer.alloc(300_000)]),
+        new RegExp(`${topic}: not shown: message has 30\\d{4} bytes`),
+      ],
     ];
   }
 

@@ -22,6 +22,7 @@ export class Program {
   errors = '';
   readonly #mark = randomUUID();
   readonly #signal: (signal: NodeJS.Signals) => void;
+  readonly #stopReading: () => void;
 
   constructor(
     script: string,
@@ -41,6 +42,10 @@ export class Program {
     child.stdout.on('data', (text: Buffer) => (this.output += text.toString()));
     child.stderr.on('data', (text: Buffer) => (this.errors += text.toString()));
     this.#signal = (signal) => void child.kill(signal);
+    this.#stopReading = () => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    };
     this.ended = new Promise((resolve) => {
       child.once('close', (code) => resolve({ code, output: this.output, errors: this.errors }));
     });
@@ -48,6 +53,11 @@ export class Program {
 
   signal(signal: NodeJS.Signals): void {
     this.#signal(signal);
+  }
+
+  /** Closes the other end of stdout and stderr, as a terminal or a `tee` that has gone. */
+  stopReading(): void {
+    this.#stopReading();
   }
 
   /** Command lines of the processes it started, and of itself, that are still there. */

@@ -212,8 +212,18 @@ export class McapFileWriter {
 
   /** Hands the chunk in work, with its message index, to the disk. */
   #seal(): void {
-    const chunk = this.#chunk;
-    if (chunk.numMessages === 0) return;
+    if (this.#chunk.numMessages === 0) return;
+    try {
+      this.#sealChunk(this.#chunk);
+    } catch (error) {
+      // Of memory, which compressing takes outside the heap: nothing of the chunk is in the file.
+      const why = `a chunk cannot be made (${(error as Error).message})`;
+      this.#giveUp(new FrameSourceError(this.path, `${why}; what was recorded before can be read`));
+    }
+    this.#chunk.reset();
+  }
+
+  #sealChunk(chunk: McapChunkBuilder): void {
     const data = chunk.buffer;
     const zipped = this.#compression === 'zstd';
     const records = zipped ? zstd.compress(data, ZSTD_LEVEL) : data;
@@ -240,7 +250,6 @@ export class McapFileWriter {
     });
     if (this.#indexInWork.length > INDEX_BLOCK_BYTES) this.#endIndexBlock();
     this.#statistics.chunkCount++;
-    chunk.reset();
     this.#append(builder.buffer);
   }
 

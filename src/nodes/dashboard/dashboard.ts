@@ -7,7 +7,7 @@ import { qos, type RosNode, type Subscription } from '../ros/rclnodejs';
 import { warnIgnored, type ThrottledLog } from '../ros/throttledLog';
 import { Comparison } from './comparison';
 import { Numbers, toJson } from './numbers';
-import { PICTURES, PictureCapture, type PictureName } from './pictureCapture';
+import { PICTURES, PictureCapture, trySubscribing, type PictureName } from './pictureCapture';
 import type { EgoMotion, Odometry } from './received';
 import { Session } from './session';
 import { Trajectory } from './trajectory';
@@ -120,27 +120,23 @@ export class Dashboard {
       this.#trajectory.interrupt();
       return;
     }
-    const listen = <Message>(type: string, name: string, take: (message: Message) => void): Subscription => {
+    const listen = <Message>(type: string, name: string, take: (message: Message) => void): void => {
       const read = messageReader<Message>(type);
       const options = { qos: qos('best_effort', MOTION_QUEUE), isRaw: true } as const;
-      const subscription = this.#node.createSubscription(
-        type,
-        `${this.#parameters.depthNode}/${name}`,
-        options,
-        (message) => {
+      const topic = `${this.#parameters.depthNode}/${name}`;
+      trySubscribing(this.#log, name, () => {
+        const subscription = this.#node.createSubscription(type, topic, options, (message) => {
           try {
             take(read(message));
           } catch (error) {
             warnIgnored(this.#log, subscription.topic, error as Error, 'not shown');
           }
-        },
-      );
-      return subscription;
+        });
+        this.#motionSubscriptions.push(subscription);
+      });
     };
-    this.#motionSubscriptions = [
-      listen<EgoMotion>('depthgrad/msg/EgoMotion', 'ego_motion', (motion) => this.#trajectory.takeEgoMotion(motion)),
-      listen<Odometry>('nav_msgs/msg/Odometry', 'odometry', (odometry) => this.#trajectory.takeOdometry(odometry)),
-    ];
+    listen<EgoMotion>('depthgrad/msg/EgoMotion', 'ego_motion', (motion) => this.#trajectory.takeEgoMotion(motion));
+    listen<Odometry>('nav_msgs/msg/Odometry', 'odometry', (odometry) => this.#trajectory.takeOdometry(odometry));
   }
 
   #offerPaths(): void {

@@ -17,6 +17,8 @@ import { toHalves } from './viewFrame';
 const JPEG_QUALITY = 80;
 /** Pixels; taller than the widest that can be asked for is no camera, and JPEG ends at 65,535. */
 const TALLEST = 4096;
+/** Characters of a short text, which goes to the browser as it is. */
+const LONGEST_TEXT = 100;
 
 sharp.concurrency(1);
 
@@ -94,6 +96,7 @@ function rawImage(message: Buffer): CameraImage {
 /** Decoded even where it is a JPEG already: a browser gets what depth_node reads from it, PNG and swapped colours included, and no more than it shows. */
 async function compressedImage(message: Buffer, widest: number): Promise<CameraImage> {
   const compressed = readCompressedImage(message);
+  checkText('format', compressed.format);
   const picture = await decodePicture(compressed, (size) => ({ ...pictureSize(size, widest), heightUnit: 1 }));
   return { ...picture, header: compressed.header, encoding: compressed.format };
 }
@@ -112,6 +115,7 @@ export function encodeGradient(message: Buffer): EncodedPicture {
   cdr.header();
   cdr.uint8(); // space
   const units = cdr.string();
+  checkText('units', units);
   const image = readImageFields(cdr);
   return { header: { ...fields(image), units }, payload: toHalves(floatsOf(image, 2)) };
 }
@@ -123,6 +127,10 @@ export function encodeConfidence(message: Buffer): EncodedPicture {
     Math.round(255 * Math.min(1, Math.max(0, value || 0))),
   );
   return { header: fields(image), payload };
+}
+
+function checkText(field: string, text: string): void {
+  if (text.length > LONGEST_TEXT) throw new RangeError(`length of ${field} is ${text.length}`);
 }
 
 function fields({ header: { stamp, frameId }, width, height, encoding }: Omit<CameraImage, 'pixels'>): PictureHeader {

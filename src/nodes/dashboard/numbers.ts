@@ -29,6 +29,8 @@ export interface NumbersOptions {
 const STALE_MS = 3500;
 /** Parts that both nodes have at most; more are names that somebody makes up. */
 const MOST_STATUSES = 50;
+/** Of a message; theirs have a few thousand. All the text there is goes to each browser twice a second. */
+const MOST_BYTES = 1 << 18;
 
 export class Numbers {
   /** As depth_node names itself on /diagnostics. */
@@ -45,6 +47,8 @@ export class Numbers {
     const listen = (type: string, topic: string, quality: Qos, take: (message: Buffer) => void): void => {
       const subscription = node.createSubscription(type, topic, { qos: quality, isRaw: true }, (message) => {
         try {
+          if (message.length > MOST_BYTES)
+            throw new RangeError(`message has ${message.length} bytes, more than any of these nodes`);
           take(message);
         } catch (error) {
           warnIgnored(log, subscription.topic, error as Error, 'not shown');

@@ -36,6 +36,15 @@ interface Source {
   stamp?: Time;
 }
 
+/** A topic cannot be subscribed to while this process is subscribed to it as another type: by a Foxglove viewer, of another publisher. */
+export function trySubscribing(log: ThrottledLog, name: string, subscribe: () => void): void {
+  try {
+    subscribe();
+  } catch (error) {
+    log.warn(`subscribe ${name}`, `${name}: cannot be subscribed to: ${(error as Error).message}`);
+  }
+}
+
 export class PictureCapture {
   readonly #node: RosNode;
   readonly #parameters: DashboardParameters;
@@ -55,7 +64,8 @@ export class PictureCapture {
   follow(wanted: ReadonlySet<string>): void {
     for (const name of PICTURES) {
       const source = this.#sources.get(name);
-      if (wanted.has(name) && !source) this.#sources.set(name, { subscription: this.#subscribe(name) });
+      if (wanted.has(name) && !source)
+        trySubscribing(this.#log, name, () => this.#sources.set(name, { subscription: this.#subscribe(name) }));
       if (!wanted.has(name) && source) {
         source.subscription.close();
         this.#sources.delete(name);
@@ -66,24 +76,23 @@ export class PictureCapture {
       this.#node.destroySubscription(this.#infoSubscription);
       this.#infoSubscription = undefined;
     } else {
-      const options = { qos: qos('best_effort', 1), isRaw: true } as const;
-      const topic = this.#node.resolveTopicName(`${this.#parameters.depthNode}/camera_info`);
-      this.#infoSubscription = this.#node.createSubscription(
-        'sensor_msgs/msg/CameraInfo',
-        topic,
-        options,
-        (message) => {
-          try {
-            const info = readCameraInfo(message);
-            const fault = cameraInfoFault(info);
-            this.#info = fault === undefined ? info : undefined;
-            if (fault !== undefined) throw new RangeError(fault);
-          } catch (error) {
-            warnIgnored(this.#log, topic, error as Error);
-          }
-        },
-      );
+      trySubscribing(this.#log, 'camera_info', () => (this.#infoSubscription = this.#subscribeInfo()));
     }
+  }
+
+  #subscribeInfo(): Subscription {
+    const options = { qos: qos('best_effort', 1), isRaw: true } as const;
+    const topic = this.#node.resolveTopicName(`${this.#parameters.depthNode}/camera_info`);
+    return this.#node.createSubscription('sensor_msgs/msg/CameraInfo', topic, options, (message) => {
+      try {
+        const info = readCameraInfo(message);
+        const fault = cameraInfoFault(info);
+        this.#info = fault === undefined ? info : undefined;
+        if (fault !== undefined) throw new RangeError(fault);
+      } catch (error) {
+        warnIgnored(this.#log, topic, error as Error);
+      }
+    });
   }
 
   /** Topic and how many publish on it, of what is subscribed to. */

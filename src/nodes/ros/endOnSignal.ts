@@ -1,5 +1,5 @@
 /**
- * Clean ends: SIGINT and SIGTERM stop the process with code 0, also while modules or a model are still being loaded.
+ * Clean ends: SIGINT, SIGTERM and SIGHUP (the terminal is gone) stop the process with code 0, also while modules or a model are still being loaded.
  * Import this file before anything heavy: a signal that comes before a handler is there kills the process.
  */
 
@@ -92,3 +92,6 @@ process.on('SIGINT', () => {
   void end(0);
 });
 process.on('SIGTERM', () => void end(0));
+process.on('SIGHUP', () => void end(0));
+// Who reads may go first: a terminal, or `tee` by the Ctrl-C that ends both. What is said is lost then; without a listener the process would be, too.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);

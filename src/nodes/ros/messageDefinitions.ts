@@ -30,6 +30,15 @@ export function isInstalled(type: string): boolean {
   return definitionFile(type, ['msg', 'idl']) !== undefined;
 }
 
+/** Undefined where it cannot be read: another user's file, or no file descriptor is left. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Types of the fields that are messages themselves, in full. */
 function fieldTypes(type: string, text: string): string[] {
   const [ownPackage] = type.split('/');
@@ -43,7 +52,7 @@ function fieldTypes(type: string, text: string): string[] {
 
 /**
  * The text that defines a message as MCAP's ros2msg has it: the .msg file, then those it refers to, each behind a line of = and its name.
- * Undefined where a file is not there.
+ * Undefined where a file is not there or cannot be read.
  */
 export function messageDefinition(type: string): string | undefined {
   const found: string[] = [];
@@ -53,7 +62,8 @@ export function messageDefinition(type: string): string | undefined {
     if (texts.has(name)) continue;
     const path = definitionFile(name, ['msg']);
     if (path === undefined) return undefined;
-    const text = readFileSync(path, 'utf8');
+    const text = readText(path);
+    if (text === undefined) return undefined;
     texts.set(name, text);
     found.push(found.length === 0 ? text : `${SEPARATOR}\nMSG: ${name.replace('/msg/', '/')}\n${text}`);
     pending.push(...fieldTypes(name, text));

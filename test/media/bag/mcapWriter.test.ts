@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import zstd from '@foxglove/wasm-zstd';
 import { openBag } from '../../../src/media/bag/bag';
 import { McapFileWriter, type ChunkCompression } from '../../../src/media/bag/mcapWriter';
 import { readByMcapRos2, readByRosbags } from '../../support/bagReaders';
@@ -145,6 +146,24 @@ test('a range of time is read by the index, by streaming, and of both ends or on
     expect(await times(11_375_000_000n)).toEqual([11.375, 11.385]);
     await bag.close();
   }
+});
+
+test('a chunk that cannot be compressed is an error; what was written before can be read', async () => {
+  const path = join(folder, 'memory.mcap');
+  const writer = await write(path, 'zstd', []);
+  const message = cdr(twistMessage('/speed', 1, 1));
+  writer.add(2, 1n, message);
+  await writer.flush();
+  writer.add(2, 2n, message);
+  const { compress } = zstd;
+  zstd.compress = () => {
+    throw new Error('out of memory'); // as of the memory that its WebAssembly has
+  };
+  await writer.flush().finally(() => (zstd.compress = compress));
+  writer.add(2, 3n, message);
+  await expect(writer.close()).rejects.toThrow(/memory\.mcap: a chunk cannot be made \(out of memory\); what was/);
+  expect((await writer.failed).message).toContain('out of memory');
+  expect(readByRosbags(path).rows.map(({ ns }) => ns)).toEqual(['1']);
 });
 
 test('memory for the index of chunks grows by little more than their records', async () => {

@@ -71,6 +71,19 @@ test('maps keep their numbers, and what has none says so', () => {
   expect(gradient.header).toMatchObject({ width: 2, height: 1, units: '1/pixel' });
 });
 
+test('texts without end are refused', async () => {
+  const text = '\n'.repeat(101);
+  const map = floatImage(header, 1, 2, Float32Array.of(1, -1, 0, 0.5));
+  const gradient = writeImage(new CdrWriter().start().header(header).uint8(0).string(text), map).take();
+  expect(() => encodeGradient(gradient)).toThrow('length of units is 101');
+  const jpeg = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
+    .jpeg()
+    .toBuffer();
+  const picture = new CdrWriter().start().header(header).string(`jpeg${text}`).bytes(jpeg).take();
+  const compressed = { imageTransport: 'compressed', pictureWidth: 640, imageRows: 0 } as const;
+  await expect(new CameraEncoder().encode(picture, compressed)).rejects.toThrow('length of format is 105');
+});
+
 test('rows may be longer than the picture', () => {
   const data = new Uint8Array(Float32Array.of(1, 2, 99, 3, 4, 99).buffer);
   const { payload } = encodeDepth(image({ width: 2, height: 2, encoding: '32FC1', step: 12, data }), undefined);

@@ -74,7 +74,10 @@ export class TopicBridge {
       if (this.#topics.has(topic)) continue;
       const schema = messageDefinition(type);
       if (schema === undefined) {
-        this.#log.warnOnce(type, `Foxglove: ${topic} is left out: ${type} is not installed as .msg here`);
+        this.#log.warnOnce(
+          type,
+          `Foxglove: ${topic} is left out: ${type} is not installed as .msg here, or cannot be read`,
+        );
         continue;
       }
       const channel = { topic, encoding: 'cdr', schemaName: type, schemaEncoding: 'ros2msg', schema };
